@@ -1,0 +1,37 @@
+//! What the blocking crate `kv-sync` and the async crate `kv-async` both mean: entries, values, time, names, patterns,
+//! options, capabilities, errors, and the formats in which stores keep records.
+//!
+//! Nothing here does I/O, waits, or knows a client crate. The types are the same in both flavours, so one program can
+//! use both, on the same store.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod capability;
+mod change;
+mod clock;
+mod entry;
+mod error;
+mod json;
+mod metadata;
+mod name;
+mod options;
+mod page;
+mod pattern;
+mod reply;
+mod revision;
+mod time;
+mod value;
+
+pub use capability::{Atomicity, Capabilities, Description, Listing, Stability};
+pub use change::{Change, Decision, Next};
+pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use entry::{Entry, Record};
+pub use error::{Error, ErrorKind, Result};
+pub use metadata::Metadata;
+pub use name::{DEFAULT_COLLECTION, MAX_NAME_BYTES, Name, check_collection, check_key};
+pub use options::{CallOptions, Condition, DeleteOptions, GetOptions, KeyFilter, ListOptions, PutOptions};
+pub use page::{Cursor, Listed, Page};
+pub use pattern::Pattern;
+pub use reply::{DeleteOutcome, Modified, PutOutcome, Written};
+pub use revision::{Revision, Revisions};
+pub use time::{Expiry, TimeLeft, Timestamp, Ttl};
+pub use value::{Value, ValueRef};

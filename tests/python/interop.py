@@ -1,0 +1,150 @@
+"""Runs the released Python package for the tests: one JSON command a line in, one JSON answer a line out.
+
+A command names a store, where it is, and an operation:
+
+    {"store": "redis", "url": "redis://localhost:6379", "op": "put", "collection": "c", "key": "k",
+     "value_text": "{\"a\": 1}", "ttl": 10.5}
+
+store       redis (url, or host, port, db, username, password), valkey (host, port, db, username, password),
+            disk and multidisk (directory), memory; `options` holds any more arguments of the constructor
+op          put, get, ttl, delete, put_many, get_many, ttl_many, delete_many, keys, close;
+            raw_get and raw_put read and write the stored text itself (disk, multidisk)
+value_text  a value as JSON text, so that NaN, big integers and floats cross exactly; `values_text` is a list of them
+
+Answers carry value_text (sorted keys; null for a miss), values_text, ttl, ttls, deleted, keys or ok; a failure is
+{"error": class name, "message": text}. A store is opened once per place and stays open until `close` or the end.
+"""
+
+import asyncio
+import json
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+
+PLACE = ("url", "host", "port", "db", "username", "password", "directory", "options")
+stores = {}
+
+
+def open_store(kind, place):
+    options = dict(place.pop("options", None) or {})
+    directory = place.pop("directory", None)
+    if kind == "redis":
+        from key_value.aio.stores.redis import RedisStore
+
+        return RedisStore(**place, **options)
+    if kind == "valkey":
+        from key_value.aio.stores.valkey import ValkeyStore
+
+        return ValkeyStore(**place, **options)
+    if kind == "disk":
+        from key_value.aio.stores.disk import DiskStore
+
+        return DiskStore(directory=directory, **options)
+    if kind == "multidisk":
+        from key_value.aio.stores.disk import MultiDiskStore
+
+        return MultiDiskStore(base_directory=Path(directory), **options)
+    if kind == "memory":
+        from key_value.aio.stores.memory import MemoryStore
+
+        return MemoryStore(**options)
+    raise ValueError(f"unknown store {kind!r}")
+
+
+def parse(text):
+    return json.loads(text)
+
+
+def text(value):
+    return None if value is None else json.dumps(value, sort_keys=True)
+
+
+def seconds(ttl):
+    return None if ttl is None else float(ttl)
+
+
+def raw_cache(store, kind, collection):
+    """The diskcache underneath, and how a key is written in it."""
+    collection = collection or store.default_collection
+    if kind == "disk":
+        return store._cache, lambda key: f"{collection}::{key}"
+    if kind == "multidisk":
+        return store._cache[collection], lambda key: key
+    raise ValueError(f"no raw access to {kind!r}")
+
+
+async def answer(command):
+    kind = command["store"]
+    place = {name: command[name] for name in PLACE if command.get(name) is not None}
+    name = json.dumps([kind, place], sort_keys=True)
+    op = command["op"]
+    if op == "close":
+        store = stores.pop(name, None)
+        if hasattr(store, "close"):
+            await store.close()
+        return {"ok": store is not None}
+    if name not in stores:
+        stores[name] = open_store(kind, place)
+    store = stores[name]
+
+    at = {"collection": command.get("collection")}
+    ttl = command.get("ttl")
+    key, keys = command.get("key"), command.get("keys")
+    if op == "put":
+        await store.put(key, parse(command["value_text"]), ttl=ttl, **at)
+        return {"ok": True}
+    if op == "get":
+        return {"value_text": text(await store.get(key, **at))}
+    if op == "ttl":
+        value, left = await store.ttl(key, **at)
+        return {"value_text": text(value), "ttl": seconds(left)}
+    if op == "delete":
+        return {"deleted": await store.delete(key, **at)}
+    if op == "put_many":
+        await store.put_many(keys, [parse(value) for value in command["values_text"]], ttl=ttl, **at)
+        return {"ok": True}
+    if op == "get_many":
+        return {"values_text": [text(value) for value in await store.get_many(keys, **at)]}
+    if op == "ttl_many":
+        pairs = await store.ttl_many(keys, **at)
+        return {"values_text": [text(value) for value, _ in pairs], "ttls": [seconds(left) for _, left in pairs]}
+    if op == "delete_many":
+        return {"deleted": await store.delete_many(keys, **at)}
+    if op == "keys":
+        return {"keys": sorted(await store.keys(**at, limit=command.get("limit")))}
+    if op in ("raw_get", "raw_put"):
+        await store.setup_collection(collection=command.get("collection") or store.default_collection)
+        cache, written = raw_cache(store, kind, command.get("collection"))
+        if op == "raw_get":
+            return {"text": cache.get(written(key))}
+        cache.set(written(key), command["text"], expire=ttl)
+        return {"ok": True}
+    raise ValueError(f"unknown operation {op!r}")
+
+
+async def close_all():
+    for store in stores.values():
+        if hasattr(store, "close"):
+            await store.close()
+
+
+def main():
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # What a library prints must not stand between the answers.
+    out, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        try:
+            reply = loop.run_until_complete(answer(json.loads(line)))
+        except Exception as error:
+            reply = {"error": type(error).__name__, "message": str(error)}
+        print(json.dumps(reply), file=out, flush=True)
+    loop.run_until_complete(close_all())
+
+
+if __name__ == "__main__":
+    main()
