@@ -28,7 +28,7 @@ impl Walk<'_, '_> {
         let in_code = !self.fence && !self.file.seam;
         match path.as_slice() {
             ["maybe_async", "maybe_async"] if in_code => self.maybe_async(pound, open),
-            ["maybe_async", "test"] if in_code => self.test(pound, open),
+            ["maybe_async", "test"] if in_code => self.test(open),
             ["cfg_attr"] if in_code => return self.cfg_attr(pound, open),
             ["tokio", "main"] if self.fence => {
                 if self.file.flavour == Flavour::Sync {
@@ -85,10 +85,10 @@ impl Walk<'_, '_> {
                 );
             }
         };
-        let boxed = match self.item_after(close + 1) {
-            Item::Trait(body) => self.marked.insert(body) && !afit,
-            Item::Impl(body) => !self.marked.insert(body),
-            Item::Fn(function) => !self.marked.insert(function),
+        let (item, is_trait) = match self.item_after(close + 1) {
+            Item::Trait(body) => (body, true),
+            Item::Impl(body) => (body, false),
+            Item::Fn(function) => (function, false),
             Item::Other => {
                 return self.refuse(
                     open + 1,
@@ -97,12 +97,14 @@ impl Walk<'_, '_> {
                 );
             }
         };
-        self.hit(match (afit, boxed) {
+        self.marked.insert(item);
+        let rule = match (afit, is_trait) {
             (true, _) => RuleId::Afit,
             (false, true) => RuleId::AsyncTrait,
             (false, false) => RuleId::MaybeAsync,
-        });
-        if boxed && self.file.flavour == Flavour::Async {
+        };
+        self.hit(rule);
+        if rule == RuleId::AsyncTrait && self.file.flavour == Flavour::Async {
             self.replace(self.inside(open), "async_trait::async_trait");
         } else {
             self.delete_attribute(pound, open);
@@ -110,7 +112,7 @@ impl Walk<'_, '_> {
     }
 
     /// `#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]`.
-    fn test(&mut self, _pound: usize, open: usize) {
+    fn test(&mut self, open: usize) {
         const BEFORE: &str = "maybe_async::test(feature=\"is_sync\",async(not(feature=\"is_sync\"),";
         let close = self.tokens[open].partner;
         if let Item::Fn(function) = self.item_after(close + 1) {
@@ -172,7 +174,7 @@ impl Walk<'_, '_> {
         let first = condition + 1;
         let after = self.tokens[open].partner + 1;
         if self.is(first, "path") && self.punct(first + 1, '=') {
-            self.seam_switch(first + 2, only, after);
+            self.seam_switch(pound, first + 2, only);
             self.hit(RuleId::SeamSwitch);
             self.delete_attribute(pound, open);
             return after;
@@ -217,8 +219,9 @@ impl Walk<'_, '_> {
     }
 
     /// Checks that the file which a `path = ".."` at `literal` names is a seam, and is found again as `mod x;`.
-    fn seam_switch(&mut self, literal: usize, only: Flavour, mut item: usize) {
+    fn seam_switch(&mut self, pound: usize, literal: usize, only: Flavour) {
         let path = self.tokens[literal].text.trim_matches('"');
+        let mut item = pound;
         while self.punct(item, '#') && self.kind(item + 1) == Some(Kind::Open('[')) {
             item = self.tokens[item + 1].partner + 1;
         }
@@ -228,16 +231,17 @@ impl Walk<'_, '_> {
                 item = self.tokens[item].partner + 1;
             }
         }
+        let is_module = self.is(item, "mod") && self.punct(item + 2, ';');
         let name = match self.get(item + 1) {
-            Some(name) if self.is(item, "mod") && self.punct(item + 2, ';') => name.text.as_str(),
-            _ => "",
+            Some(name) if is_module => name.text.as_str(),
+            _ => "x",
         };
         let (folder, file) = self.file.path.rsplit_once('/').unwrap_or(("", self.file.path));
         let is_root = ["lib.rs", "main.rs", "mod.rs"].contains(&file) || ["tests", "examples"].contains(&folder);
         let children = if is_root { String::new() } else { format!("{}/", file.trim_end_matches(".rs")) };
         let wanted = format!("{children}{name}{}", only.seam_ending());
         let full = if folder.is_empty() { wanted.clone() } else { format!("{folder}/{wanted}") };
-        if path != wanted || self.is_nested(literal - 1) && self.depth_of_switch(literal) > 2 {
+        if path != wanted || !is_module || self.is_nested(pound) {
             self.refuse(
                 literal,
                 Reason::SeamSwitch,

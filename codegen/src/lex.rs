@@ -96,7 +96,10 @@ struct Lexer<'a> {
 
 impl Lexer<'_> {
     fn push(&mut self, kind: Kind, span: Span) -> usize {
-        let range = span.byte_range();
+        self.push_range(kind, span.byte_range())
+    }
+
+    fn push_range(&mut self, kind: Kind, range: Range<usize>) -> usize {
         let index = self.tokens.len();
         let after_blank = self.text.get(self.end..range.start).is_some_and(|gap| gap.trim().is_empty());
         self.end = range.end;
@@ -144,10 +147,8 @@ impl Lexer<'_> {
                         self.push(Kind::Doc, punct.span());
                         while trees.next_if(|tree| tree.span().byte_range() == range).is_some() {}
                     } else if character == '\'' {
-                        self.push(Kind::Lifetime, punct.span());
-                        if let Some(name) = trees.next() {
-                            self.end = name.span().byte_range().end;
-                        }
+                        let end = trees.next().map_or(range.end, |name| name.span().byte_range().end);
+                        self.push_range(Kind::Lifetime, range.start..end);
                     } else {
                         self.push(Kind::Punct(character, punct.spacing() == Spacing::Joint), punct.span());
                     }
@@ -183,12 +184,13 @@ mod tests {
     fn tokens_know_their_places() {
         let text = "/// é\nfn f<'a>() { g!(\"ä\").h }";
         let tokens = lex(text, &Map::default()).unwrap();
-        for token in tokens.iter().filter(|token| token.kind != Kind::Lifetime) {
+        for token in &tokens {
             assert_eq!(&text[token.range.clone()], token.text, "{token:?}");
         }
         assert_eq!(tokens[0].kind, Kind::Doc);
         assert_eq!(tokens[0].text, "/// é");
         assert!(tokens[1].is("fn"));
+        assert_eq!((tokens[4].kind, tokens[4].text.as_str()), (Kind::Lifetime, "'a"));
         let arguments = macro_arguments(&tokens);
         assert_eq!(arguments.len(), 1);
         let literal = tokens.iter().position(|token| token.kind == Kind::Literal).unwrap();

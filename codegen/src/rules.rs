@@ -137,7 +137,12 @@ pub const RULES: [Rule; 18] = [
         "useless without async closures, which maybe-async cannot strip yet",
     ),
     rule(RuleId::Test, "test", BOTH, "`#[maybe_async::test(..)]`: `#[test]` or `#[tokio::test]`"),
-    rule(RuleId::CfgAttr, "cfg-attr", BOTH, "`#[cfg_attr(feature = \"is_sync\", X)]` and its negation: `#[X]` or nothing"),
+    rule(
+        RuleId::CfgAttr,
+        "cfg-attr",
+        BOTH,
+        "`#[cfg_attr(feature = \"is_sync\", X)]` and its negation: `#[X]` or nothing",
+    ),
     rule(RuleId::SeamSwitch, "seam-switch", BOTH, "`path = \"x_sync.rs\"` in such a `cfg_attr`: nothing"),
     rule(RuleId::SeamFile, "seam-file", BOTH, "`x_sync.rs` and `x_async.rs`: `x.rs`, each in its flavour"),
     rule(RuleId::CrateName, "crate-name", BOTH, "`kv_source`: the crate's own name"),
@@ -171,9 +176,10 @@ impl Hits {
 
     /// The rules, with the flavour, that should have fired and have not.
     pub fn unused(&self) -> impl Iterator<Item = (&'static Rule, Flavour)> {
-        RULES.iter().flat_map(|rule| rule.flavours.iter().map(move |flavour| (rule, *flavour))).filter(
-            |(rule, flavour)| rule.optional.is_none() && self.of(rule.id, *flavour) == 0,
-        )
+        RULES
+            .iter()
+            .flat_map(|rule| rule.flavours.iter().map(move |flavour| (rule, *flavour)))
+            .filter(|(rule, flavour)| rule.optional.is_none() && self.of(rule.id, *flavour) == 0)
     }
 }
 

@@ -80,8 +80,7 @@ impl<'ast> Visit<'ast> for Awaits<'_, '_> {
     fn visit_expr_await(&mut self, expr: &'ast syn::ExprAwait) {
         if !matches!(*expr.base, syn::Expr::Call(_) | syn::Expr::MethodCall(_)) {
             let at = expr.await_token.span.byte_range().start;
-            let refusal =
-                Refusal::new(self.file.path, self.file.text, at, Reason::AwaitAway, AWAIT_AWAY.to_owned());
+            let refusal = Refusal::new(self.file.path, self.file.text, at, Reason::AwaitAway, AWAIT_AWAY.to_owned());
             self.report.refusals.insert(refusal);
         }
         syn::visit::visit_expr_await(self, expr);
@@ -171,13 +170,14 @@ impl<'a, 'r> Walk<'a, 'r> {
                 self.edits.replace(token.range.clone(), self.file.flavour.ident());
                 self.hit(RuleId::CrateName);
             }
-            "maybe_async" => self.refuse(
+            "maybe_async" if !self.is_inside_path(index) => self.refuse(
                 index,
                 Reason::MaybeAsync,
                 "maybe-async is known here only as the attributes `#[maybe_async::maybe_async]`, the same with \
                  `(AFIT)`, and `#[maybe_async::test(..)]`, written out with their path, outside seams and doc comments",
             ),
-            _ if self.file.seam && !self.fence => {}
+            // A seam's own code is left alone; of its doc comments the code is stripped for the blocking flavour.
+            _ if self.file.seam && !(self.fence && self.file.flavour == Flavour::Sync) => {}
             "async" => self.async_keyword(index),
             "await" if self.previous_is_punct(index, '.') => self.await_keyword(index),
             _ if self.file.seam => {}
@@ -292,10 +292,8 @@ impl<'a, 'r> Walk<'a, 'r> {
             at += 1;
         }
         let argument = at + 4;
-        let is_future = self.is(at, "Future")
-            && self.punct(at + 1, '<')
-            && self.is(at + 2, "Output")
-            && self.punct(at + 3, '=');
+        let is_future =
+            self.is(at, "Future") && self.punct(at + 1, '<') && self.is(at + 2, "Output") && self.punct(at + 3, '=');
         let Some(angle) = is_future.then(|| self.closing_angle(argument)).flatten() else { return };
         // The tokens of `+ Send + '_`, up to where the signature goes on or ends.
         let mut end = angle;
@@ -397,8 +395,8 @@ impl<'a, 'r> Walk<'a, 'r> {
                 Kind::Ident if token.is("as") => at += 1,
                 Kind::Ident => {
                     path.push(&token.text);
-                    if let Some(found) = flavour_path(&path) {
-                        self.refuse_path(at, found);
+                    if is_flavour_path(&path) {
+                        self.refuse_path(at, &path.join("::"));
                     }
                 }
                 Kind::Open('{') => {
@@ -418,19 +416,21 @@ impl<'a, 'r> Walk<'a, 'r> {
 
     /// A path in code, which begins at `index` if one does.
     fn path(&mut self, index: usize) {
-        if self.previous_is_punct(index, ':') && index.checked_sub(3).is_some_and(|at| self.is_path_part(at)) {
-            return;
-        }
-        if !self.is_path_separator(index + 1) {
+        if self.is_inside_path(index) || !self.is_path_separator(index + 1) {
             return;
         }
         let first = self.tokens[index].text.as_str();
-        let second = self.get(index + 3).filter(|token| token.kind == Kind::Ident).map(|token| token.text.as_str());
-        if let Some(found) = flavour_path(&[first]) {
-            self.refuse_path(index, found);
-        } else if let Some(found) = second.and_then(|second| flavour_path(&[first, second])) {
-            self.refuse_path(index + 3, found);
+        let second = self.get(index + 3).map_or("", |token| token.text.as_str());
+        if is_flavour_path(&[first]) {
+            self.refuse_path(index, first);
+        } else if is_flavour_path(&[first, second]) {
+            self.refuse_path(index + 3, &format!("{first}::{second}"));
         }
+    }
+
+    /// Whether `index` is a part of a path, and not its first.
+    fn is_inside_path(&self, index: usize) -> bool {
+        index.checked_sub(3).is_some_and(|at| self.is_path_part(at))
     }
 
     fn is_path_separator(&self, at: usize) -> bool {
@@ -548,15 +548,14 @@ impl<'a, 'r> Walk<'a, 'r> {
     }
 }
 
-/// The part of `path` that only one flavour has, when that part ends with the last segment.
-fn flavour_path(path: &[&str]) -> Option<&'static str> {
+/// Whether `path`, with its last segment, names what only one flavour has.
+fn is_flavour_path(path: &[&str]) -> bool {
     match path {
-        ["tokio"] => Some("tokio"),
-        ["futures"] => Some("futures"),
-        ["async_trait"] => Some("async_trait"),
-        ["std", "thread"] => Some("std::thread"),
-        [first] if first.starts_with("tokio_") => Some("tokio_*"),
-        [first] if first.starts_with("futures_") => Some("futures_*"),
-        _ => None,
+        [first] => {
+            ["tokio", "futures", "async_trait"].contains(first)
+                || first.starts_with("tokio_")
+                || first.starts_with("futures_")
+        }
+        _ => path == ["std", "thread"],
     }
 }

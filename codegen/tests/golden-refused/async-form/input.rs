@@ -1,0 +1,5 @@
+macro_rules! m {
+    ($body:block) => {
+        async $body
+    };
+}

@@ -1,0 +1,4 @@
+#[cfg(feature = "is_sync")]
+fn f() {}
+#[maybe_async::maybe_async]
+fn g() {}

@@ -1,0 +1,6 @@
+//! Stores.
+
+pub mod memory;
+/// The client.
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
