@@ -1,6 +1,6 @@
 //! Changes that depend on what is there: what each means, as a pure function.
 
-use crate::{Entry, Error, ErrorKind, Metadata, Record, Result, Timestamp, Value, ValueRef, json};
+use crate::{Entry, Error, ErrorKind, Expiry, Metadata, Record, Result, Timestamp, Value, ValueRef, json};
 
 /// One change of one record that depends on what is there.
 ///
@@ -21,12 +21,12 @@ pub enum Change<'a> {
         /// The new value.
         value: ValueRef<'a>,
         /// When the new entry ends.
-        expires: Option<Timestamp>,
+        expiry: Expiry,
         /// The new notes.
         metadata: Option<&'a Metadata>,
     },
-    /// Gives a live entry another expiry, or (`None`) none.
-    Touch(Option<Timestamp>),
+    /// Gives a live entry another expiry, or none.
+    Touch(Expiry),
     /// Gives a live entry other notes.
     Annotate(&'a Metadata),
     /// Puts `new` (`None`: removes) where the value means `expected` (`None`: where there is none).
@@ -87,18 +87,45 @@ impl<'a> Change<'a> {
             Self::Append(_) => "append",
             Self::Take => "take",
             Self::Replace { .. } => "get_and_put",
-            Self::Touch(Some(_)) => "touch",
-            Self::Touch(None) => "persist",
+            Self::Touch(Expiry::Never) => "persist",
+            Self::Touch(_) => "touch",
             Self::Annotate(_) => "set_metadata",
             Self::Swap { .. } => "compare_and_swap",
         }
+    }
+
+    /// Refuses a change that no record could take.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidTtl`], and [`ErrorKind::InvalidValue`] for too much metadata.
+    pub fn check(&self, now: Timestamp) -> Result<()> {
+        match self {
+            Self::Touch(expiry) => expiry.resolve(now).map(drop),
+            Self::Replace { expiry, metadata, .. } => {
+                expiry.resolve(now)?;
+                metadata.map_or(Ok(()), Metadata::check)
+            }
+            Self::Annotate(metadata) => metadata.check(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The values that this change may write, by their encoded lengths.
+    pub fn value_lengths(&self) -> impl Iterator<Item = usize> {
+        let value = match self {
+            Self::Append(value) | Self::Replace { value, .. } => Some(value),
+            Self::Swap { new, .. } => new.as_ref(),
+            _ => None,
+        };
+        value.map(|value| value.as_encoded().len()).into_iter()
     }
 
     /// What this change comes to where `current` is the live entry, at `now`, giving the record `revision`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidValue`] where what is there cannot be changed so.
+    /// [`ErrorKind::InvalidValue`] where what is there cannot be changed so, and those of [`check`](Self::check).
     pub fn decide<'s>(&self, current: Option<&'s Entry>, now: Timestamp, revision: u64) -> Result<Decision<'s>>
     where
         'a: 's,
@@ -128,11 +155,11 @@ impl<'a> Change<'a> {
             }
             (Self::Take, None) | (Self::Touch(_) | Self::Annotate(_), None) => Decision::Leave,
             (Self::Take, Some(_)) => Decision::Delete,
-            (Self::Replace { value, expires, metadata }, _) => {
-                Decision::Put(Next { expires, metadata, ..fresh(NextValue::Borrowed(value)) })
+            (Self::Replace { value, expiry, metadata }, _) => {
+                Decision::Put(Next { expires: expiry.resolve(now)?, metadata, ..fresh(NextValue::Borrowed(value)) })
             }
-            (Self::Touch(expires), Some(entry)) => {
-                Decision::Put(Next { expires, ..keeping(entry, NextValue::Borrowed(entry.value())) })
+            (Self::Touch(expiry), Some(entry)) => {
+                Decision::Put(Next { expires: expiry.resolve(now)?, ..keeping(entry, NextValue::Borrowed(entry.value())) })
             }
             (Self::Annotate(metadata), Some(entry)) => {
                 Decision::Put(Next { metadata: Some(metadata), ..keeping(entry, NextValue::Borrowed(entry.value())) })
@@ -264,12 +291,12 @@ mod tests {
     #[test]
     fn touch_and_annotate_change_nothing_else() {
         let old = entry("1");
-        let touched = put(Change::Touch(None), Some(&old));
+        let touched = put(Change::Touch(Expiry::Never), Some(&old));
         assert_eq!((touched.expires(), touched.created(), touched.as_json()), (None, old.created(), Some("1")));
         assert_eq!(touched.metadata(), old.metadata());
         let notes = Metadata::new();
         let bare = put(Change::Annotate(&notes), Some(&old));
         assert_eq!((bare.metadata(), bare.expires()), (None, old.expires()));
-        assert!(matches!(Change::Touch(None).decide(None, NOW, 2).unwrap(), Decision::Leave));
+        assert!(matches!(Change::Touch(Expiry::Never).decide(None, NOW, 2).unwrap(), Decision::Leave));
     }
 }

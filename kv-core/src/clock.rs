@@ -34,7 +34,6 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct SystemClock;
 
 impl Clock for SystemClock {

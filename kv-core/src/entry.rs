@@ -97,6 +97,15 @@ struct Extra {
     revision: Option<Revision>,
 }
 
+/// What an entry takes beside its bytes: the header, the count of its owners, the length.
+const FIXED: usize = size_of::<Head>() + 2 * size_of::<usize>();
+
+/// About what notes take: their text, two `String`s each, and a tree's slack.
+fn notes_footprint(notes: &Metadata) -> usize {
+    let text: usize = notes.iter().map(|(name, value)| name.len() + value.len() + 4 * size_of::<String>()).sum();
+    size_of::<Extra>() + text
+}
+
 const NEVER: i64 = i64::MAX;
 const UNKNOWN: i64 = i64::MIN;
 
@@ -182,8 +191,15 @@ impl Entry {
     }
 
     /// The bytes this entry takes in memory, beside the allocator's own.
+    #[inline]
     pub(crate) fn footprint(&self) -> usize {
-        size_of::<Head>() + 2 * size_of::<usize>() + self.0.slice.len()
+        FIXED + self.0.slice.len() + self.metadata().map_or(0, notes_footprint)
+    }
+
+    /// The footprint that [`named`](Self::named) would give an entry.
+    pub(crate) fn footprint_of(name: Name<'_>, record: &Record<'_>) -> usize {
+        let bytes = name.collection.len() + name.key.len() + record.value.as_encoded().len();
+        FIXED + bytes + record.metadata.map_or(0, notes_footprint)
     }
 
     /// The value.

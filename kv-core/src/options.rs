@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Cursor, Error, ErrorKind, Expiry, Metadata, Pattern, Result, Revision, Ttl};
+use crate::{
+    Cursor, Entry, Error, ErrorKind, Expiry, Metadata, Pattern, Record, Result, Revision, Timestamp, Ttl, ValueRef,
+};
 
 /// What every operation takes.
 ///
@@ -73,6 +75,18 @@ pub enum Condition {
     IfRevision(Revision),
 }
 
+impl Condition {
+    /// Whether it holds where this is the live entry.
+    pub fn holds(&self, current: Option<&Entry>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::IfAbsent => current.is_none(),
+            Self::IfPresent => current.is_some(),
+            Self::IfRevision(revision) => current.is_some_and(|entry| entry.revision() == *revision),
+        }
+    }
+}
+
 /// Options of writing.
 ///
 /// # Examples
@@ -93,6 +107,8 @@ pub struct PutOptions {
     pub condition: Condition,
     /// The user's notes.
     pub metadata: Metadata,
+    /// The instant to note as that of the record's creation; the present one if `None`. For copies and migrations.
+    pub created: Option<Timestamp>,
     /// What every operation takes.
     pub call: CallOptions,
 }
@@ -101,6 +117,16 @@ impl PutOptions {
     /// For an entry that ends after so long: a [`Duration`], or a number of seconds.
     pub fn ttl(ttl: impl Into<Ttl>) -> Self {
         Self::default().with_expiry(Expiry::after(ttl))
+    }
+
+    /// For a copy of this record: with its expiry, its metadata and its instant of creation.
+    pub fn of_record(record: &Record<'_>) -> Self {
+        Self {
+            expiry: record.expires.map_or(Expiry::Never, Expiry::At),
+            metadata: record.metadata.cloned().unwrap_or_default(),
+            created: record.created,
+            ..Self::default()
+        }
     }
 
     /// With this expiry.
@@ -124,10 +150,43 @@ impl PutOptions {
         self
     }
 
+    /// With this instant of creation.
+    #[must_use]
+    pub fn with_created(mut self, created: Option<Timestamp>) -> Self {
+        self.created = created;
+        self
+    }
+
     /// With these call options.
     #[must_use]
     pub fn with_call(mut self, call: CallOptions) -> Self {
         self.call = call;
+        self
+    }
+}
+
+/// One record of a batch.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct PutItem<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// The value.
+    pub value: ValueRef<'a>,
+    /// When this entry ends, where that differs from the batch's options.
+    pub expiry: Option<Expiry>,
+}
+
+impl<'a> PutItem<'a> {
+    /// A record with the batch's options.
+    pub fn new(key: &'a str, value: ValueRef<'a>) -> Self {
+        Self { key, value, expiry: None }
+    }
+
+    /// With its own expiry.
+    #[must_use]
+    pub fn with_expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = Some(expiry);
         self
     }
 }

@@ -18,6 +18,8 @@ impl Skip {
         eprintln!("SKIPPED {} (KV_SKIP)", self.name);
         let binary = std::env::current_exe().ok();
         let binary = binary.as_deref().and_then(|path| path.file_stem()).unwrap_or_default().to_string_lossy();
+        // Without the hash that cargo appends.
+        let binary = binary.rsplit_once('-').map_or(&*binary, |(name, _)| name);
         let thread = std::thread::current();
         let line = format!("{}\t{binary}::{}\n", self.name, thread.name().unwrap_or("?"));
         let dir = servers::state_dir();

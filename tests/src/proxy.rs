@@ -285,7 +285,7 @@ enum Fate {
 }
 
 impl State {
-    fn from_client(&mut self, id: u64, len: usize) -> Fate {
+    fn request(&mut self, id: u64, len: usize) -> Fate {
         let Some(link) = self.links.get_mut(&id) else { return Fate::Cut(0) };
         let first = !std::mem::replace(&mut link.asking, true);
         self.counts.round_trips += u64::from(first);
@@ -314,7 +314,7 @@ impl State {
         Fate::Forward(wait)
     }
 
-    fn from_server(&mut self, id: u64, len: usize) -> Fate {
+    fn answer(&mut self, id: u64, len: usize) -> Fate {
         let Some(link) = self.links.get_mut(&id) else { return Fate::Cut(0) };
         match self.mode {
             Mode::BlackHole => {
@@ -475,7 +475,7 @@ fn pump(shared: &Shared, conn: &Conn, requests: bool) {
         };
         let fate = {
             let mut state = shared.lock();
-            if requests { state.from_client(conn.id, len) } else { state.from_server(conn.id, len) }
+            if requests { state.request(conn.id, len) } else { state.answer(conn.id, len) }
         };
         let (forward, cut) = match fate {
             Fate::Swallow => continue,
@@ -593,8 +593,10 @@ mod tests {
             self.line().unwrap()
         }
 
+        /// Reset, and without a byte before it.
         fn is_reset(&mut self) -> bool {
-            matches!(self.line(), Err(error) if error.kind() == io::ErrorKind::ConnectionReset)
+            let read = self.0.read(&mut [0]);
+            matches!(read, Err(error) if error.kind() == io::ErrorKind::ConnectionReset)
         }
     }
 
@@ -678,14 +680,14 @@ mod tests {
         let (addr, _told) = stub();
         let proxy = Proxy::start(addr).unwrap();
         let mut client = Client::new(&proxy);
-        proxy.set_mode(Mode::Delay(Duration::from_millis(200)));
+        proxy.set_mode(Mode::Delay(Duration::from_secs(1)));
         let began = Instant::now();
         client.send(b"a");
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(client.ask("b\n"), "got ab\n");
         let took = began.elapsed();
-        assert!(took >= Duration::from_millis(200), "{took:?}");
-        assert!(took < Duration::from_millis(390), "delayed twice: {took:?}");
+        assert!(took >= Duration::from_secs(1), "{took:?}");
+        assert!(took < Duration::from_millis(1950), "delayed twice: {took:?}");
     }
 
     #[test]
@@ -762,6 +764,12 @@ mod tests {
         client.send(b"def");
         assert!(client.is_reset());
         assert_eq!(received(&told, 2), b"de");
+        // A request that ends just there arrives whole, and the connection ends before its answer.
+        proxy.set_mode(Mode::CutAfter(4));
+        let mut client = Client::new(&proxy);
+        client.send(b"abc\n");
+        assert!(client.is_reset());
+        assert_eq!(received(&told, 4), b"abc\n");
         proxy.set_mode(Mode::CutAfter(0));
         let mut client = Client::new(&proxy);
         client.send(b"x\n");

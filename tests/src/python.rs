@@ -32,7 +32,8 @@ impl Python {
     /// [`need`](crate::need).
     pub fn find() -> Result<Self, Unavailable> {
         check_skip("python")?;
-        let how = || "the Python package for the interop tests (needs python3 with venv, or python in KV_SKIP)".to_owned();
+        let how =
+            || "the Python package for the interop tests (needs python3 with venv, or python in KV_SKIP)".to_owned();
         Ok(Self::make().context(how)?)
     }
 
@@ -201,7 +202,11 @@ fn cache_dir() -> Result<PathBuf> {
 }
 
 fn run(command: &mut Command) -> Result<String> {
-    let name = format!("{} {}", command.get_program().display(), command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" "));
+    let name = format!(
+        "{} {}",
+        command.get_program().display(),
+        command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    );
     let output = command.stdin(Stdio::null()).output().context(|| name.clone())?;
     checked(&name, output)
 }

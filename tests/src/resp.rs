@@ -127,7 +127,9 @@ impl Client {
     /// When the connection breaks or the server refuses.
     pub fn info(&mut self, section: &str, field: &str) -> Result<Option<String>> {
         let text = self.command(&["INFO", section])?.text()?;
-        Ok(text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':').map(|value| value.trim().to_owned())))
+        Ok(text
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':').map(|value| value.trim().to_owned())))
     }
 
     fn line(&mut self) -> Result<String> {

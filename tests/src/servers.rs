@@ -124,7 +124,8 @@ pub fn shared(kind: Kind) -> Result<Server, Unavailable> {
     let missing = || Error::new(format!("no {} server is up; {}", kind.name(), advice(kind)));
     let server = recorded(kind)?.ok_or_else(missing)?;
     let answer = server.client().and_then(|mut client| client.command(&["PING"])?.text());
-    answer.context(|| format!("the {} server of port {} does not answer; {}", kind.name(), server.port, advice(kind)))?;
+    answer
+        .context(|| format!("the {} server of port {} does not answer; {}", kind.name(), server.port, advice(kind)))?;
     Ok(server)
 }
 
@@ -196,7 +197,8 @@ impl Address {
             _ => return Err(wrong()),
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (login, place) = authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
+        let (login, place) =
+            authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
         let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
             Some((user, password)) => (Some(decode(user)), Some(decode(password))),
             None => (None, None),

@@ -39,7 +39,19 @@ impl Certs {
         std::fs::write(dir.path().join("openssl.cnf"), CONFIG)?;
         let config = ["-config", "openssl.cnf"];
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-        let ca = ["-x509", "-days", "3650", "-subj", "/CN=test-ca", "-extensions", "ca", "-keyout", "ca.key", "-out", "ca.crt"];
+        let ca = [
+            "-x509",
+            "-days",
+            "3650",
+            "-subj",
+            "/CN=test-ca",
+            "-extensions",
+            "ca",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.crt",
+        ];
         openssl(dir.path(), &[&["req"], &config[..], &key, &ca])?;
         let request = ["-subj", "/CN=localhost", "-keyout", "leaf.key", "-out", "leaf.csr"];
         openssl(dir.path(), &[&["req"], &config[..], &key, &request])?;

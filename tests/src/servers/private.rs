@@ -218,7 +218,7 @@ impl Private {
             Started::PortTaken => Ok(false),
             Started::Up(child) => {
                 self.server.pid = Some(child.id());
-                let guard = guard(child.id());
+                let guard = guard(child.id(), self.dir.path());
                 self.running = Some(Running { child, guard });
                 Ok(true)
             }
@@ -265,7 +265,8 @@ impl Private {
     pub fn unix_url(&self) -> String {
         let (user, password) = self.login();
         let pairs = [("user", user), ("pass", password)];
-        let pairs: Vec<_> = pairs.iter().filter_map(|(name, it)| it.map(|it| format!("{name}={}", encode(it)))).collect();
+        let pairs: Vec<_> =
+            pairs.iter().filter_map(|(name, it)| it.map(|it| format!("{name}={}", encode(it)))).collect();
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("redis+unix://{}{mark}{}", self.unix_socket().display(), pairs.join("&"))
     }
@@ -375,7 +376,7 @@ impl Running {
     fn signal(&self, signal: Signal) -> Result<()> {
         // Our own child that was not waited for: its number is nobody else's.
         let pid = Pid::from_raw(self.child.id().cast_signed()).ok_or_else(|| Error::new("no process"))?;
-        Ok(rustix::process::kill_process(pid, signal).context(|| "a signal to the server".to_owned())?)
+        rustix::process::kill_process(pid, signal).context(|| "a signal to the server".to_owned())
     }
 
     fn end(mut self) {
@@ -397,11 +398,11 @@ impl Drop for Private {
     }
 }
 
-/// A process that waits until this one ends, however it ends, and then kills the server: a test that is killed drops
-/// nothing.
-fn guard(pid: u32) -> Option<Child> {
+/// A process that waits until this one ends, however it ends, and then kills the server and removes its folder: a test
+/// that is killed drops nothing.
+fn guard(pid: u32, dir: &Path) -> Option<Child> {
     let mut command = Command::new("sh");
-    command.args(["-c", "read -r _; kill -9 \"$1\"", "guard", &pid.to_string()]);
+    command.args(["-c", "read -r _; kill -9 \"$1\"; rm -rf -- \"$2\"", "guard", &pid.to_string()]).arg(dir);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     // Without one, only the tidying after a killed test is missing.
     command.spawn().ok()

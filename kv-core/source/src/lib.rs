@@ -1,0 +1,62 @@
+//! One key-value interface over many stores.
+//!
+//! A program picks a store (this process's memory, a SQLite file, Redis, ...) and gets the same entries, the same
+//! collections and the same expiry whichever it picked. This crate has a twin, generated from the same source: `kv-sync`
+//! blocks and needs no runtime, `kv-async` awaits. Module paths, names and types are the same in both.
+//!
+//! ```
+//! use std::time::Duration;
+//! use kv_source::{Kv, PutOptions};
+//! use kv_source::stores::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> kv_source::Result<()> {
+//! let kv = Kv::new(MemoryStore::new());
+//! let users = kv.collection("users");
+//!
+//! users.put("alice", &("Alice", 42)).await?;
+//! users.put_with("bob", &("Bob", 7), &PutOptions::ttl(Duration::from_secs(60))).await?;
+//!
+//! let alice: Option<(String, u32)> = users.get("alice").await?;
+//! assert_eq!(alice, Some(("Alice".to_owned(), 42)));
+//! assert_eq!(users.increment("visits", 1).await?, 1);
+//! assert!(users.delete("alice").await?);
+//! assert!(!users.exists("alice").await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * [`Kv`] and [`Collection`] are what programs use.
+//! * [`Store`] is what a stack is made of: a store, or a wrapper around one. See [`stores`] and [`wrappers`].
+//! * [`Driver`] is what a backend implements; [`Managed`] makes a store of it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod attempts;
+mod collection;
+mod driver;
+mod kv;
+mod managed;
+mod pager;
+mod store;
+pub mod stores;
+pub mod wrappers;
+
+#[cfg_attr(feature = "is_sync", path = "flavour_sync.rs")]
+#[cfg_attr(not(feature = "is_sync"), path = "flavour_async.rs")]
+mod flavour;
+
+pub use collection::Collection;
+pub use driver::{Context, Driver};
+pub use kv::Kv;
+pub use managed::Managed;
+pub use pager::{EntryPager, KeyPager};
+pub use store::Store;
+
+#[doc(no_inline)]
+pub use kv_core::{
+    Atomicity, CallOptions, Capabilities, Change, Clock, Condition, Cursor, DEFAULT_COLLECTION, DeleteOptions,
+    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Listing,
+    MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Page, Pattern, PutItem, PutOptions, PutOutcome, Record,
+    Result, Revision, Revisions, SharedClock, Stability, SystemClock, TimeLeft, Timestamp, Ttl, Value, ValueRef,
+    Written,
+};

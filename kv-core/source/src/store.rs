@@ -1,0 +1,267 @@
+//! What a stack is made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kv_core::{
+    CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, Decision, DeleteOptions, DeleteOutcome,
+    Description, Entry, Error, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions,
+    PutOutcome, Result, SystemClock, Timestamp, ValueRef, Written,
+};
+
+use crate::attempts::Attempts;
+
+/// A store, or a wrapper around one, as a trait object: small, on encoded values, without generics.
+///
+/// Programs use [`Kv`](crate::Kv). Authors of a backend implement [`Driver`](crate::Driver) and get a store that keeps the
+/// whole contract from [`Managed`](crate::Managed); authors of a wrapper implement this trait and forward *every* method
+/// (`#[deny(clippy::missing_trait_methods)]` on the `impl` holds them to it).
+///
+/// # Behaviour
+///
+/// * Names are checked before anything else: [`InvalidKey`](kv_core::ErrorKind::InvalidKey),
+///   [`InvalidCollection`](kv_core::ErrorKind::InvalidCollection).
+/// * An entry is there until the instant stored in it, and from that instant on for no operation.
+/// * An outage is an error ([`Connection`](kv_core::ErrorKind::Connection), [`Timeout`](kv_core::ErrorKind::Timeout)),
+///   never a miss. A write whose fate is unknown says so ([`Error::outcome_unknown`]).
+/// * Bulk operations answer in order, one result a position: one damaged record does not hide the others.
+/// * What a backend cannot do answers [`Unsupported`](kv_core::ErrorKind::Unsupported), as its
+///   [`Capabilities`] say.
+/// * An operation that is dropped before it ends leaves the store usable and no record torn; whether a write happened is
+///   then not known.
+#[maybe_async::maybe_async]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// What this store is and can do, as far as it knows without asking the backend.
+    fn describe(&self) -> Description;
+
+    /// The collection of the operations that name none.
+    fn default_collection(&self) -> &str {
+        DEFAULT_COLLECTION
+    }
+
+    /// The present instant by this store's clock.
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// Reads an entry.
+    async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>>;
+
+    /// Reads entries of one collection; one answer for each key, in order, double ones included.
+    async fn get_many(
+        &self,
+        collection: &str,
+        keys: &[&str],
+        options: &GetOptions,
+    ) -> Result<Vec<Result<Option<Entry>>>>;
+
+    /// Writes a record whole, if the condition of the options holds.
+    async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome>;
+
+    /// Writes records of one collection. All names, values and TTLs are checked before any is written; of double keys the
+    /// last wins. The condition must be [`Condition::Always`].
+    async fn put_many(
+        &self,
+        collection: &str,
+        items: &[PutItem<'_>],
+        options: &PutOptions,
+    ) -> Result<Vec<Result<Written>>>;
+
+    /// Removes an entry, if the condition of the options holds.
+    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome>;
+
+    /// Removes entries of one collection; one answer for each key, in order: whether a live entry was removed for it, so
+    /// that a double key counts once.
+    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>>;
+
+    /// Changes a record depending on what is there, in one step.
+    ///
+    /// Built from [`get`](Self::get) and conditional writes unless the store has something better.
+    async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
+        modify_by_condition(self, name, change, options).await
+    }
+
+    /// Lists a collection's live keys, or entries, one page of them.
+    async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
+        let _ = (collection, options);
+        Err(Error::unsupported("listing"))
+    }
+
+    /// Lists the collections that hold live entries, one page of them. The filter of the options is about their names.
+    async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
+        let _ = options;
+        Err(Error::unsupported("listing collections"))
+    }
+
+    /// Counts a collection's live entries.
+    async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
+        let _ = (collection, filter, options);
+        Err(Error::unsupported("counting"))
+    }
+
+    /// Removes a collection's entries and answers how many live ones there were.
+    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
+        let _ = (collection, filter, options);
+        Err(Error::unsupported("clearing a collection"))
+    }
+
+    /// Removes all that this store keeps under its names, and nothing else; answers how many live entries there were.
+    /// The store works on.
+    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
+        let _ = options;
+        Err(Error::unsupported("destroying the store's data"))
+    }
+
+    /// Frees expired entries and answers how many there were.
+    async fn cull(&self, options: &CallOptions) -> Result<u64> {
+        let _ = options;
+        Err(Error::unsupported("culling"))
+    }
+
+    /// Asks the backend for a sign of life.
+    async fn ping(&self, options: &CallOptions) -> Result<()>;
+
+    /// Sets the store up, as its first use would.
+    async fn setup(&self) -> Result<()>;
+
+    /// Lets go of what the store opened, and of nothing that was handed in. The next use opens it again.
+    async fn close(&self) -> Result<()>;
+
+    /// What this store can do, asking the backend where that matters.
+    async fn capabilities(&self) -> Result<Capabilities> {
+        Ok(self.describe().capabilities)
+    }
+}
+
+/// Makes a change by reading, deciding, and writing on the condition that nothing happened in between.
+#[maybe_async::maybe_async]
+async fn modify_by_condition<S: Store + ?Sized>(
+    store: &S,
+    name: Name<'_>,
+    change: &Change<'_>,
+    options: &CallOptions,
+) -> Result<Modified> {
+    let mut attempts = Attempts::default();
+    loop {
+        let now = store.now();
+        let before = store.get(name, &GetOptions::default().with_call(*options)).await?;
+        let condition = before.as_ref().map_or(Condition::IfAbsent, |entry| Condition::IfRevision(entry.revision()));
+        let applied = match change.decide(before.as_ref(), now, 0)? {
+            Decision::Leave => return Ok(Modified::unapplied(before)),
+            Decision::Delete => {
+                let options = DeleteOptions::default().with_condition(condition).with_call(*options);
+                store.delete(name, &options).await? == DeleteOutcome::Deleted
+            }
+            Decision::Put(next) => {
+                let record = next.record();
+                let put = PutOptions::of_record(&record).with_condition(condition).with_call(*options);
+                match store.put(name, record.value, &put).await? {
+                    PutOutcome::Written(written) => {
+                        let after = Entry::with_revision(&record, written.revision());
+                        return Ok(Modified::applied(before, Some(after)));
+                    }
+                    PutOutcome::Conflict => false,
+                }
+            }
+        };
+        if applied {
+            return Ok(Modified::applied(before, None));
+        }
+        attempts.pause().await?;
+    }
+}
+
+/// A pointer to a store is that store.
+#[maybe_async::maybe_async]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn describe(&self) -> Description {
+        (**self).describe()
+    }
+
+    fn default_collection(&self) -> &str {
+        (**self).default_collection()
+    }
+
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
+        (**self).get(name, options).await
+    }
+
+    async fn get_many(
+        &self,
+        collection: &str,
+        keys: &[&str],
+        options: &GetOptions,
+    ) -> Result<Vec<Result<Option<Entry>>>> {
+        (**self).get_many(collection, keys, options).await
+    }
+
+    async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
+        (**self).put(name, value, options).await
+    }
+
+    async fn put_many(
+        &self,
+        collection: &str,
+        items: &[PutItem<'_>],
+        options: &PutOptions,
+    ) -> Result<Vec<Result<Written>>> {
+        (**self).put_many(collection, items, options).await
+    }
+
+    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
+        (**self).delete(name, options).await
+    }
+
+    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
+        (**self).delete_many(collection, keys, options).await
+    }
+
+    async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
+        (**self).modify(name, change, options).await
+    }
+
+    async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
+        (**self).list(collection, options).await
+    }
+
+    async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
+        (**self).collections(options).await
+    }
+
+    async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
+        (**self).count(collection, filter, options).await
+    }
+
+    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
+        (**self).clear(collection, filter, options).await
+    }
+
+    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
+        (**self).destroy(options).await
+    }
+
+    async fn cull(&self, options: &CallOptions) -> Result<u64> {
+        (**self).cull(options).await
+    }
+
+    async fn ping(&self, options: &CallOptions) -> Result<()> {
+        (**self).ping(options).await
+    }
+
+    async fn setup(&self) -> Result<()> {
+        (**self).setup().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        (**self).close().await
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities> {
+        (**self).capabilities().await
+    }
+}

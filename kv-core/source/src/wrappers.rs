@@ -1,0 +1,1 @@
+//! Wrappers: stores around a store, each with one thing of its own.
