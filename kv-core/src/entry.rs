@@ -176,6 +176,17 @@ impl Entry {
         (collection, &rest[..usize::from(self.head().key_len)])
     }
 
+    /// Whether these are the collection and the key.
+    #[inline]
+    pub(crate) fn is_named(&self, (collection, key): (&[u8], &[u8])) -> bool {
+        let (head, bytes) = (self.head(), &self.0.slice);
+        let (middle, end) = (collection.len(), collection.len() + key.len());
+        usize::from(head.collection_len) == middle
+            && usize::from(head.key_len) == key.len()
+            && bytes.get(middle..end) == Some(key)
+            && bytes.get(..middle) == Some(collection)
+    }
+
     /// Notes a use, and says nothing.
     #[inline]
     pub(crate) fn mark_used(&self) {

@@ -195,6 +195,13 @@ impl Error {
         self
     }
 
+    /// Replaces the collection's name and leaves the key: as [`renamed`](Self::renamed), where there may be no key.
+    #[must_use]
+    pub fn renamed_collection(mut self, collection: &str) -> Self {
+        self.0.collection = Some(collection.to_owned());
+        self
+    }
+
     /// Overrides whether a retry can help.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {

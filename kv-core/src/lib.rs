@@ -10,6 +10,7 @@ mod change;
 mod clock;
 mod entry;
 mod error;
+pub mod formats;
 mod json;
 pub mod memory;
 mod metadata;
@@ -19,7 +20,9 @@ mod page;
 mod pattern;
 mod reply;
 mod revision;
+mod statistics;
 mod time;
+mod ttl;
 mod value;
 
 pub use capability::{Atomicity, Capabilities, Description, Listing, Stability};
@@ -35,5 +38,9 @@ pub use page::{Cursor, Listed, Page};
 pub use pattern::Pattern;
 pub use reply::{DeleteOutcome, Modified, PutOutcome, Written};
 pub use revision::{Revision, Revisions};
-pub use time::{Expiry, TimeLeft, Timestamp, Ttl};
+pub use statistics::{
+    CollectionStatistics, Latency, Operation, OperationStatistics, StatisticsHandle, StatisticsSnapshot, Tally,
+};
+pub use time::Timestamp;
+pub use ttl::{Expiry, TimeLeft, Ttl};
 pub use value::{Value, ValueRef};

@@ -5,7 +5,7 @@
 //! (listing, counting, clearing, culling), for one pass over its slots. No call holds two locks at once.
 //!
 //! An entry that has ended stays where it is until somebody frees it: the write that meets it, the hand that every write
-//! moves a few buckets on, or [`Table::cull`]. Only [`Table::get`] and [`Table::get_many`] show such an entry; their
+//! moves a few buckets on (in its own shard, and now and then in another), or [`Table::cull`]. Only [`Table::get`] and [`Table::get_many`] show such an entry; their
 //! caller judges it by its clock, which may be cheaper than to read the time first.
 
 mod batch;
@@ -17,11 +17,12 @@ mod tests;
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use foldhash::quality::RandomState;
+use foldhash::fast::RandomState;
 
 use self::bounds::Bounds;
-use self::shard::{Now, Shard, Slot, Slots, Usage, holds};
+use self::shard::{HELP, Now, Shard, Slot, Slots, Usage, holds};
 use crate::{
     Change, Condition, Decision, DeleteOutcome, Entry, Error, ErrorKind, Modified, Name, PutOutcome, Record, Result,
     Revision, Timestamp, Written,
@@ -88,6 +89,8 @@ pub struct Table {
     /// A hash shifted by so much is the number of its shard: shards follow one another in the order of hashes.
     shift: u32,
     seed: RandomState,
+    /// The shard that is swept next beside those written to.
+    turn: AtomicUsize,
     bounds: Option<Bounds>,
 }
 
@@ -112,6 +115,7 @@ impl Table {
             shards: (0..shards).map(|_| Shard::default()).collect(),
             shift: u32::BITS - shards.ilog2(),
             seed: RandomState::default(),
+            turn: AtomicUsize::new(0),
             bounds: Bounds::new(options),
         }
     }
@@ -131,18 +135,34 @@ impl Table {
         (u64::from(hash) >> self.shift) as usize
     }
 
-    /// Runs `work` on a shard under its lock, as so many writes: moves the hand on, and keeps the table's sums.
+    /// Runs one write on the hash's shard under its lock, moves the hand on, and keeps the table's sums.
     #[inline]
-    fn write<T>(&self, shard: usize, writes: usize, now: Now, work: impl FnOnce(&mut Slots) -> T) -> T {
+    fn write<T>(&self, hash: u32, now: Now, work: impl FnOnce(&mut Slots) -> T) -> T {
         let mut freed = Vec::new();
-        let mut slots = self.shards[shard].write();
+        let mut slots = self.shards[self.shard_of(hash)].write();
         let before = slots.usage();
         let result = work(&mut slots);
-        slots.sweep(writes, now, &mut freed);
+        let help = slots.sweep_with_write(now, &mut freed);
         self.note(before, slots.usage());
         drop(slots);
         drop(freed);
+        if help {
+            self.sweep_another(now);
+        }
         result
+    }
+
+    /// Moves the hand of the shard whose turn it is, unless somebody is at that shard.
+    #[cold]
+    fn sweep_another(&self, now: Now) {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) & (self.shards.len() - 1);
+        let Some(mut slots) = self.shards[turn].try_write() else { return };
+        let mut freed = Vec::new();
+        let before = slots.usage();
+        slots.sweep(HELP, now, &mut freed);
+        self.note(before, slots.usage());
+        // Before what was freed is dropped.
+        drop(slots);
     }
 
     /// Keeps the sums of a bounded table. Called before the shard is unlocked, so that no sum is ever too small.
@@ -174,7 +194,7 @@ impl Table {
         // The entry is made before the lock is taken; what it replaces is dropped after.
         let slot = Slot::new(hash, name, record);
         let now = Now::from(now);
-        let outcome = self.write(self.shard_of(hash), 1, now, |slots| slots.put(slot, condition, now));
+        let outcome = self.write(hash, now, |slots| slots.put(slot, condition, now));
         if outcome.is_err() {
             return PutOutcome::Conflict;
         }
@@ -186,8 +206,7 @@ impl Table {
     pub fn delete(&self, name: Name<'_>, condition: &Condition, now: Timestamp) -> DeleteOutcome {
         let hash = self.hash(name);
         let now = Now::from(now);
-        let (outcome, removed) =
-            self.write(self.shard_of(hash), 1, now, |slots| remove(slots, hash, name, condition, now));
+        let (outcome, removed) = self.write(hash, now, |slots| remove(slots, hash, name, condition, now));
         drop(removed);
         outcome
     }
@@ -202,7 +221,7 @@ impl Table {
         let hash = self.hash(name);
         let now = Now::from(now);
         let mut ended = None;
-        let modified = self.write(self.shard_of(hash), 1, now, |slots| {
+        let modified = self.write(hash, now, |slots| {
             let mut bucket = slots.position(hash, name);
             if let Some(at) = bucket.filter(|at| slots.at(*at).is_some_and(|slot| slot.has_ended(now))) {
                 ended = slots.remove(at);

@@ -1,4 +1,4 @@
-//! Instants and time to live.
+//! Instants.
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,7 +54,7 @@ impl Timestamp {
         self.checked_add(duration).unwrap_or(Self::MAX)
     }
 
-    fn checked_add(self, duration: Duration) -> Option<Self> {
+    pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
         let micros = i64::try_from(duration.as_nanos().div_ceil(1000)).ok()?;
         self.0.checked_add(micros).and_then(Self::from_micros)
     }
@@ -62,6 +62,53 @@ impl Timestamp {
     fn to_jiff(self) -> jiff::Timestamp {
         // Every instant between MIN and MAX is one of jiff's.
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    /// The text that `Display` gives, for those who write it many times.
+    pub(crate) fn to_text(self) -> Text {
+        let time = jiff::tz::Offset::UTC.to_datetime(self.to_jiff());
+        let mut text = Text::default();
+        // The years are 1 to 9998, and no part of a date or time is negative.
+        text.push_number::<4>(u32::from(time.year().unsigned_abs()));
+        let parts = [
+            (b'-', time.month()),
+            (b'-', time.day()),
+            (b'T', time.hour()),
+            (b':', time.minute()),
+            (b':', time.second()),
+        ];
+        for (separator, part) in parts {
+            text.push(&[separator]);
+            text.push_number::<2>(u32::from(part.unsigned_abs()));
+        }
+        let nanos = time.subsec_nanosecond().unsigned_abs();
+        if nanos != 0 {
+            text.push(b".");
+            text.push_number::<6>(nanos / 1000);
+        }
+        text.push(b"+00:00");
+        text
+    }
+
+    /// Reads the one form that `Display` writes, many times faster than `parse`, and gives `None` for every other.
+    pub(crate) fn parse_fixed(text: &[u8]) -> Option<Self> {
+        let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, ref rest @ ..] =
+            text
+        else {
+            return None;
+        };
+        let micros = match *rest {
+            [b'+', b'0', b'0', b':', b'0', b'0'] => 0,
+            [b'.', f1, f2, f3, f4, f5, f6, b'+', b'0', b'0', b':', b'0', b'0'] => number([f1, f2, f3, f4, f5, f6])?,
+            _ => return None,
+        };
+        let (year, month, day) = (number([y1, y2, y3, y4])?, number([m1, m2])?, number([d1, d2])?);
+        let (hour, minute, second) = (number([h1, h2])?, number([n1, n2])?, number([s1, s2])?);
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = days_to(year, month, day)? * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+        Self::from_micros(seconds * 1_000_000 + i64::from(micros))
     }
 }
 
@@ -86,24 +133,70 @@ impl From<Timestamp> for SystemTime {
 /// RFC 3339 in UTC as Python's `isoformat` writes it: offset `+00:00`, six fraction digits or, at a whole second, none.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).datetime();
-        let (date, clock) = (time.date(), time.time());
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            date.year(),
-            date.month(),
-            date.day(),
-            clock.hour(),
-            clock.minute(),
-            clock.second()
-        )?;
-        let micros = self.0.rem_euclid(1_000_000);
-        if micros != 0 {
-            write!(f, ".{micros:06}")?;
-        }
-        f.write_str("+00:00")
+        f.write_str(std::str::from_utf8(self.to_text().as_bytes()).unwrap_or_default())
     }
+}
+
+/// The text of an instant, as `Display` gives it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Text {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl Text {
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn push_number<const DIGITS: usize>(&mut self, mut number: u32) {
+        let mut digits = [0; DIGITS];
+        for digit in digits.iter_mut().rev() {
+            // The remainder is a digit.
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        self.push(&digits);
+    }
+}
+
+/// The days from 1970-01-01 to this date, if it is one of the years from 1 on.
+#[inline]
+fn days_to(year: u32, month: u32, day: u32) -> Option<i64> {
+    let leap = u32::from(year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
+    let days_in_month = match month {
+        2 => 28 + leap,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if year == 0 || day == 0 || day > days_in_month {
+        return None;
+    }
+    // Years begin in March here, so that the leap day is a year's last; 153 days are five months of 31 and 30 in turn.
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    // From 0000-03-01 to 1970-01-01.
+    Some(i64::from(days) - 719_468)
+}
+
+/// The number of these decimal digits.
+#[inline]
+fn number<const DIGITS: usize>(digits: [u8; DIGITS]) -> Option<u32> {
+    let mut number = 0;
+    let mut sound = true;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        sound &= digit < 10;
+        number = number * 10 + u32::from(digit);
+    }
+    sound.then_some(number)
 }
 
 /// Reads RFC 3339 with any offset; digits after the microsecond are rounded up. Year 9999, which Python can write, reads
@@ -112,9 +205,15 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        if let Some(time) = Self::parse_fixed(text.as_bytes()) {
+            return Ok(time);
+        }
         let invalid = || Error::new(ErrorKind::InvalidArgument, "not an RFC 3339 instant of the years 1 to 9999");
-        // jiff's last instant lies a day before that year's end.
-        let text = if text.starts_with("9999-") { "9998-12-31T23:59:59.999999Z" } else { text };
+        // jiff's last instant lies a day before that year's end, so its dates are read as those of the year before.
+        if let Some(rest) = text.strip_prefix("9999-") {
+            format!("9998-{rest}").parse::<jiff::Timestamp>().map_err(|_| invalid())?;
+            return Ok(Self::MAX);
+        }
         let time: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
         let nanos = time.as_nanosecond();
         let micros = i64::try_from(nanos.div_euclid(1000) + i128::from(nanos.rem_euclid(1000) != 0));
@@ -131,171 +230,6 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// How long an entry lives: a positive time that ends before year 9999, from a [`Duration`] or from seconds.
-///
-/// It is checked when an operation uses it, so that zero, negative, NaN and endless ones all end in the same
-/// [`ErrorKind::InvalidTtl`], and nothing is written.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use kv_core::{Timestamp, Ttl};
-///
-/// let now = Timestamp::UNIX_EPOCH;
-/// assert_eq!(Ttl::from(1.5).expires_at(now)?.as_micros(), 1_500_000);
-/// assert_eq!(Ttl::from(Duration::from_nanos(1)).expires_at(now)?.as_micros(), 1);
-/// for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e12] {
-///     assert!(Ttl::from(bad).expires_at(now).is_err());
-/// }
-/// # Ok::<(), kv_core::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ttl(Span);
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Span {
-    Duration(Duration),
-    Seconds(f64),
-}
-
-impl Ttl {
-    /// The instant at which an entry written `now` with this TTL ends. Part microseconds are rounded up.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidTtl`].
-    pub fn expires_at(self, now: Timestamp) -> Result<Timestamp> {
-        let too_long = || Error::new(ErrorKind::InvalidTtl, format!("the TTL of {self} does not end before year 9999"));
-        now.checked_add(self.duration()?).ok_or_else(too_long)
-    }
-
-    /// The TTL as a duration.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidTtl`] if it is not positive or is no number.
-    pub fn duration(self) -> Result<Duration> {
-        let duration = match self.0 {
-            Span::Duration(duration) => Some(duration),
-            // Rounded up to microseconds here, where the float's own error of below one nanosecond cannot add one.
-            Span::Seconds(seconds) if seconds > 0.0 => {
-                let nanos = (seconds * 1e9).round();
-                // Below one nanosecond is still positive, and rounds up like every part of a microsecond.
-                Some(if nanos < 1.0 {
-                    Duration::from_nanos(1)
-                } else {
-                    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-                })
-            }
-            Span::Seconds(_) => None,
-        };
-        duration
-            .filter(|duration| !duration.is_zero())
-            .ok_or_else(|| Error::new(ErrorKind::InvalidTtl, format!("the TTL must be a positive time, and is {self}")))
-    }
-}
-
-impl fmt::Display for Ttl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Span::Duration(duration) => write!(f, "{duration:?}"),
-            Span::Seconds(seconds) => write!(f, "{seconds}s"),
-        }
-    }
-}
-
-impl From<Duration> for Ttl {
-    fn from(duration: Duration) -> Self {
-        Self(Span::Duration(duration))
-    }
-}
-
-/// From seconds.
-impl From<f64> for Ttl {
-    fn from(seconds: f64) -> Self {
-        Self(Span::Seconds(seconds))
-    }
-}
-
-/// When an entry ends.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use kv_core::{Expiry, Timestamp};
-///
-/// let now = Timestamp::UNIX_EPOCH;
-/// assert_eq!(Expiry::Never.resolve(now)?, None);
-/// assert_eq!(Expiry::after(Duration::from_secs(1)).resolve(now)?, Timestamp::from_micros(1_000_000));
-/// assert!(Expiry::At(now).resolve(now).is_err());
-/// # Ok::<(), kv_core::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[non_exhaustive]
-pub enum Expiry {
-    /// It is permanent.
-    #[default]
-    Never,
-    /// So long after it is written.
-    After(Ttl),
-    /// At this instant.
-    At(Timestamp),
-}
-
-impl Expiry {
-    /// So long after it is written: a [`Duration`], or a number of seconds.
-    pub fn after(ttl: impl Into<Ttl>) -> Self {
-        Self::After(ttl.into())
-    }
-
-    /// The instant meant, for an entry written `now`; `None` for a permanent one.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidTtl`] for a TTL that is not positive or too long, and for an instant that has passed.
-    pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>> {
-        match self {
-            Self::Never => Ok(None),
-            Self::After(ttl) => ttl.expires_at(now).map(Some),
-            Self::At(instant) if instant > now => Ok(Some(instant)),
-            Self::At(instant) => {
-                Err(Error::new(ErrorKind::InvalidTtl, format!("the expiry {instant} has passed; it is {now}")))
-            }
-        }
-    }
-}
-
-/// How much longer a live entry is there.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use kv_core::TimeLeft;
-///
-/// assert_eq!(TimeLeft::Forever.duration(), None);
-/// assert_eq!(TimeLeft::For(Duration::from_secs(3)).duration(), Some(Duration::from_secs(3)));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeLeft {
-    /// It has no TTL.
-    Forever,
-    /// So long.
-    For(Duration),
-}
-
-impl TimeLeft {
-    /// How long, unless for ever.
-    pub fn duration(self) -> Option<Duration> {
-        match self {
-            Self::Forever => None,
-            Self::For(duration) => Some(duration),
-        }
     }
 }
 
@@ -320,26 +254,44 @@ mod tests {
         assert_eq!(read("1970-01-01T00:00:00.0000001Z"), 1);
         assert_eq!(read("1969-12-31T23:59:59.9999991Z"), 0);
         assert_eq!(read("9999-12-31T23:59:59.999999+00:00"), Timestamp::MAX.as_micros());
-        for bad in ["", "yesterday", "2026-11-21T03:54:53", "+010000-01-01T00:00:00Z"] {
+        for bad in ["", "yesterday", "9999-garbage", "2026-11-21T03:54:53", "+010000-01-01T00:00:00Z"] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn ttls_round_up_and_have_bounds() {
-        let at = |ttl: Ttl| ttl.expires_at(Timestamp::UNIX_EPOCH).map(Timestamp::as_micros);
-        assert_eq!(at(Duration::from_nanos(1).into()).unwrap(), 1);
-        assert_eq!(at(Duration::from_nanos(1_001).into()).unwrap(), 2);
-        assert_eq!(at(1e-300.into()).unwrap(), 1);
-        assert_eq!(at(0.1.into()).unwrap(), 100_000);
-        assert_eq!(at(0.3.into()).unwrap(), 300_000);
-        let longest = Timestamp::MAX.duration_since(Timestamp::UNIX_EPOCH);
-        assert_eq!(at(longest.into()).unwrap(), Timestamp::MAX.as_micros());
-        for bad in [Ttl::from(Duration::ZERO), Duration::MAX.into(), (longest + Duration::from_nanos(1)).into()] {
-            assert_eq!(at(bad).unwrap_err().kind(), ErrorKind::InvalidTtl, "{bad:?}");
+    fn the_fixed_form_is_that_of_display_and_no_other() {
+        for micros in [Timestamp::MIN.0, -1, 0, 1, 951_782_400_000_000, 1_795_233_293_481_169, Timestamp::MAX.0] {
+            let text = Timestamp(micros).to_string();
+            assert_eq!(Timestamp::parse_fixed(text.as_bytes()), Some(Timestamp(micros)), "{text}");
         }
-        for bad in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 10_000.0 * 366.0 * 86_400.0] {
-            assert_eq!(at(bad.into()).unwrap_err().kind(), ErrorKind::InvalidTtl, "{bad}");
+        for other in [
+            "2026-11-21T03:54:53Z",
+            "2026-11-21 03:54:53+00:00",
+            "2026-11-21T03:54:53+01:00",
+            "2026-11-21T03:54:53.48+00:00",
+            "2026-11-21T03:54:53.4811699+00:00",
+            "2026-02-29T03:54:53+00:00",
+            "2026-11-21T24:00:00+00:00",
+            "2026-11-21T03:54:60+00:00",
+            "2026-11-21T03:54:5x+00:00",
+            "0000-11-21T03:54:53+00:00",
+            "9999-11-21T03:54:53+00:00",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse_fixed(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_fixed_form_reads_every_day() {
+        // The calendar repeats after 400 years; with another hour and second of every day.
+        for day in 0..400 * 366 {
+            let time = Timestamp(Timestamp::MIN.0 + day * (86_400_000_000 + 3_601_000_000));
+            assert_eq!(Timestamp::parse_fixed(time.to_text().as_bytes()), Some(time), "{time}");
+        }
+        for bad in ["2023-02-29", "1900-02-29", "2024-02-30", "2024-04-31", "2024-00-01", "2024-13-01", "2024-01-00"] {
+            assert_eq!(Timestamp::parse_fixed(format!("{bad}T00:00:00+00:00").as_bytes()), None, "{bad}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::json;
@@ -39,12 +40,17 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] if it does not fit the type, or is bytes.
+    /// [`ErrorKind::Decode`] if it does not fit the type, or is bytes; [`ErrorKind::Corrupted`] if the text that was stored is
+    /// not JSON.
     pub fn decode<T: DeserializeOwned>(self) -> Result<T> {
         match self {
             Self::Json(text) => serde_json::from_slice(text).map_err(|error| {
                 // serde's own message quotes the value, so only the place and the sort of error go on.
                 let (class, line, column) = (error.classify(), error.line(), error.column());
+                if matches!(class, Category::Syntax | Category::Eof) {
+                    let message = format!("the stored text is not JSON (line {line} column {column})");
+                    return Error::new(ErrorKind::Corrupted, message);
+                }
                 let type_name = std::any::type_name::<T>();
                 Error::new(
                     ErrorKind::Decode,
@@ -154,11 +160,6 @@ impl Value {
         Ok(Self(Kind::Json(text.into_bytes())))
     }
 
-    /// JSON text that is known to be sound.
-    pub(crate) fn from_sound_json(text: Vec<u8>) -> Self {
-        Self(Kind::Json(text))
-    }
-
     /// Bytes.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Bytes(bytes.into()))
@@ -186,6 +187,8 @@ mod tests {
 
     #[test]
     fn no_message_and_no_debug_form_shows_a_value() {
+        let torn = ValueRef::Json(b"{\"a\": ").decode::<bool>().unwrap_err();
+        assert_eq!(torn.kind(), ErrorKind::Corrupted);
         let value = Value::encode("hunter2").unwrap();
         let error = value.as_ref().decode::<u64>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode);

@@ -27,3 +27,8 @@ pub mod tls;
 
 pub use error::{Context, Error, Result};
 pub use need::{Skip, Unavailable, is_skipped, need};
+
+/// The examples of the project's README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -33,6 +33,9 @@
 
 mod attempts;
 mod collection;
+#[cfg(feature = "contract")]
+#[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
+pub mod contract;
 mod driver;
 mod kv;
 mod managed;
@@ -45,7 +48,16 @@ pub mod wrappers;
 #[cfg_attr(not(feature = "is_sync"), path = "flavour_async.rs")]
 mod flavour;
 
+#[cfg_attr(feature = "is_sync", path = "culler_sync.rs")]
+#[cfg_attr(not(feature = "is_sync"), path = "culler_async.rs")]
+mod culler;
+
+#[cfg_attr(feature = "is_sync", path = "items_sync.rs")]
+#[cfg_attr(not(feature = "is_sync"), path = "items_async.rs")]
+mod items;
+
 pub use collection::Collection;
+pub use culler::Culler;
 pub use driver::{Context, Driver};
 pub use kv::Kv;
 pub use managed::Managed;
@@ -60,3 +72,7 @@ pub use kv_core::{
     Result, Revision, Revisions, SharedClock, Stability, SystemClock, TimeLeft, Timestamp, Ttl, Value, ValueRef,
     Written,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

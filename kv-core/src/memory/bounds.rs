@@ -78,18 +78,13 @@ impl Bounds {
     fn visit(&self, slots: &mut Slots, keep: &Keep<'_>, forced: bool, now: Now, freed: &mut Vec<Slot>) -> bool {
         let window = if forced { slots.buckets() } else { slots.buckets().min(WINDOW) };
         let before = slots.usage();
-        for distance in 0..window {
-            let bucket = slots.ahead(distance);
-            if slots.at(bucket).is_some_and(|slot| slot.has_ended(now) && !keep.is(slot)) {
-                freed.extend(slots.remove(bucket));
-            }
-        }
+        slots.free_ahead(window, now, freed);
         self.note(before, slots.usage());
         for _ in 0..window {
             if !self.exceeded() {
                 break;
             }
-            let bucket = slots.step();
+            let bucket = slots.tick();
             let Some(slot) = slots.at(bucket).filter(|slot| !keep.is(slot)) else { continue };
             if (forced || !slot.entry.take_used()) && self.claim(slot.cost()) {
                 freed.extend(slots.remove(bucket));

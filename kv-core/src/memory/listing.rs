@@ -132,7 +132,9 @@ impl Table {
         }
         drop(slots);
         // Names are compared where hashes are equal.
-        found.sort_unstable_by(|(one, left), (other, right)| one.cmp(other).then_with(|| left.names().cmp(&right.names())));
+        found.sort_unstable_by(|(one, left), (other, right)| {
+            one.cmp(other).then_with(|| left.names().cmp(&right.names()))
+        });
         Window { found, seen, end }
     }
 

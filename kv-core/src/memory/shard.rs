@@ -9,6 +9,10 @@ use crate::{Condition, Entry, Name, Record, Timestamp};
 /// live, and looking costs two cache lines.
 const STRIDE: usize = 8;
 
+/// Every so many writes a shard moves another shard's hand over as many buckets, so that those that nobody writes to are
+/// swept too.
+pub(super) const HELP: usize = 64;
+
 /// The present instant, also in the coarse form that slots have beside them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
@@ -57,7 +61,7 @@ impl Slot {
 
     #[inline]
     pub(super) fn is_named(&self, hash: u32, names: (&[u8], &[u8])) -> bool {
-        self.hash == hash && self.entry.names() == names
+        self.hash == hash && self.entry.is_named(names)
     }
 
     /// The bytes that it counts.
@@ -112,6 +116,10 @@ impl Shard {
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, Slots> {
         self.0.write()
     }
+
+    pub(super) fn try_write(&self) -> Option<RwLockWriteGuard<'_, Slots>> {
+        self.0.try_write()
+    }
 }
 
 /// The slots of a shard. Whatever a method takes out it hands out, to be dropped when the lock is released.
@@ -120,8 +128,12 @@ pub(super) struct Slots {
     table: HashTable<Slot>,
     /// The sum of the slots' costs.
     bytes: usize,
-    /// The bucket that the hand comes to next.
+    /// The bucket that the sweeping hand comes to next.
     hand: usize,
+    /// The bucket that the evicting hand comes to next. Were they one, most buckets would be swept past by chance.
+    clock: usize,
+    /// How many writes there were.
+    writes: usize,
 }
 
 impl Slots {
@@ -198,30 +210,48 @@ impl Slots {
         }
     }
 
-    /// The bucket under the hand, which moves on.
+    /// A hand's next bucket. The number of buckets is a power of two, and may have changed since the hand moved.
     #[inline]
-    pub(super) fn step(&mut self) -> usize {
-        // The table may have shrunk since.
-        let bucket = if self.hand < self.table.num_buckets() { self.hand } else { 0 };
-        self.hand = bucket + 1;
+    fn bucket(&self, position: usize) -> usize {
+        position & (self.table.num_buckets() - 1)
+    }
+
+    /// The bucket under the evicting hand, which moves on.
+    pub(super) fn tick(&mut self) -> usize {
+        let bucket = self.bucket(self.clock);
+        self.clock = bucket + 1;
         bucket
     }
 
-    /// The bucket so far ahead of the hand.
-    pub(super) fn ahead(&self, distance: usize) -> usize {
-        // There is always a bucket, and their number is a power of two.
-        (self.hand + distance) & (self.table.num_buckets() - 1)
+    /// Frees what has ended of the next buckets, as many as the evicting hand may look at.
+    pub(super) fn free_ahead(&mut self, window: usize, now: Now, freed: &mut Vec<Slot>) {
+        for distance in 0..window {
+            self.free(self.bucket(self.clock + distance), now, freed);
+        }
     }
 
-    /// Frees what has ended of the buckets that the hand moves over for so many writes.
     #[inline]
-    pub(super) fn sweep(&mut self, writes: usize, now: Now, freed: &mut Vec<Slot>) {
-        for _ in 0..writes.saturating_mul(STRIDE).min(self.table.num_buckets()) {
-            let bucket = self.step();
-            if self.at(bucket).is_some_and(|slot| slot.has_ended(now)) {
-                freed.extend(self.remove(bucket));
-            }
+    fn free(&mut self, bucket: usize, now: Now, freed: &mut Vec<Slot>) {
+        if self.at(bucket).is_some_and(|slot| slot.has_ended(now)) {
+            freed.extend(self.remove(bucket));
         }
+    }
+
+    /// Moves the sweeping hand on with a write, and says whether it is time to help another shard.
+    #[inline]
+    pub(super) fn sweep_with_write(&mut self, now: Now, freed: &mut Vec<Slot>) -> bool {
+        self.sweep(STRIDE, now, freed);
+        self.writes = self.writes.wrapping_add(1);
+        self.writes.is_multiple_of(HELP)
+    }
+
+    /// Frees what has ended of so many buckets. In a small table the hand comes round more than once, which does no harm.
+    #[inline]
+    pub(super) fn sweep(&mut self, buckets: usize, now: Now, freed: &mut Vec<Slot>) {
+        for distance in 0..buckets {
+            self.free(self.bucket(self.hand + distance), now, freed);
+        }
+        self.hand = self.bucket(self.hand + buckets);
         self.shrink();
     }
 

@@ -6,7 +6,7 @@ use kv_core::{
     Listed, Modified, Name, Page, PutOutcome, Record, Result, Stability, Written,
 };
 
-use crate::driver::{Context, Driver};
+use crate::driver::{Context, Driver, written};
 use crate::managed::Managed;
 
 /// A store in this process's memory: as fast as a sharded map, bounded by entries and by bytes if wished.
@@ -141,7 +141,8 @@ impl Driver for MemoryDriver {
         for (key, record) in records {
             self.check_fits(Name::new(collection, key), record)?;
         }
-        Ok(self.table.put_many(collection, records, cx.now).into_iter().map(Ok).collect())
+        self.table.put_many(collection, records.iter().copied(), cx.now);
+        Ok(records.iter().map(|(_, record)| Ok(written(record))).collect())
     }
 
     async fn delete(&self, name: Name<'_>, condition: &Condition, cx: Context<'_>) -> Result<DeleteOutcome> {

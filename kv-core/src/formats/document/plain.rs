@@ -1,0 +1,151 @@
+//! JSON strings of which most need no escape, and hex digits: what would cost most of the time, done a word at a time.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// A bit at the top of the first byte that is `"`, `\` or a control character; above it there may be others.
+#[inline]
+fn marks(word: u64) -> u64 {
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quotes = zero_bytes(word ^ (ONES * u64::from(b'"')));
+    let backslashes = zero_bytes(word ^ (ONES * u64::from(b'\\')));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (quotes | backslashes | controls) & HIGHS
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// How many bytes come before the first that a JSON string cannot hold as it is.
+#[inline]
+fn plain_len(text: &[u8]) -> usize {
+    let (words, tail) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return at * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    words.len() * 8 + tail.iter().position(|byte| is_special(*byte)).unwrap_or(tail.len())
+}
+
+/// Appends the text as a JSON string has it between its quotes.
+#[inline]
+pub(super) fn escape_into(text: &str, out: &mut Vec<u8>) {
+    let plain = plain_len(text.as_bytes());
+    out.extend_from_slice(&text.as_bytes()[..plain]);
+    if plain < text.len() {
+        escape_rest(&text.as_bytes()[plain..], out);
+    }
+}
+
+#[cold]
+fn escape_rest(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0x08 => out.extend_from_slice(b"\\b"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            0..0x20 => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&hex(u64::from(byte))[14..]);
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// The text up to a quote, and the rest from that quote on; `None` if there is an escape before it, or none.
+#[inline]
+pub(super) fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (text, rest) = bytes.split_at(plain_len(bytes));
+    if rest.first() != Some(&b'"') {
+        return None;
+    }
+    Some((std::str::from_utf8(text).ok()?, rest))
+}
+
+/// 16 lower-case hex digits.
+#[inline]
+pub(super) fn hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (at, digit) in digits.iter_mut().enumerate() {
+        let nibble = (number >> (60 - 4 * at) & 15) as u8;
+        *digit = nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    }
+    digits
+}
+
+/// The number of 16 lower-case hex digits.
+#[inline]
+pub(super) fn from_hex(digits: [u8; 16]) -> Option<u64> {
+    let mut sound = true;
+    let mut number = 0;
+    for digit in digits {
+        let (decimal, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        sound &= (decimal < 10) | (letter < 6);
+        number = number << 4 | u64::from(if decimal < 10 { decimal } else { letter.wrapping_add(10) });
+    }
+    sound.then_some(number)
+}
+
+/// Whether `": ` is anywhere in it.
+#[inline]
+pub(super) fn has_spaced_field(value: &[u8]) -> bool {
+    let [Some(second), Some(third)] = [value.get(1..), value.get(2..)] else {
+        return false;
+    };
+    // Without a way out of the loop it runs on many bytes at once.
+    let hit = |((one, two), three): ((&u8, &u8), &u8)| (*one == b'"') & (*two == b':') & (*three == b' ');
+    value.iter().zip(second).zip(third).fold(false, |found, window| found | hit(window))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_end_is_found_at_every_place() {
+        for len in 0..40 {
+            for special in ["\"", "\\", "\n", "\0", "\x1f"] {
+                let text = "é".repeat(len / 2) + &"x".repeat(len % 2) + special + "\"~";
+                assert_eq!(plain_len(text.as_bytes()), len, "{text:?}");
+            }
+        }
+        assert_eq!(plain_len(" !#[]~\x7f\u{80}\u{10ffff}".as_bytes()), 13);
+    }
+
+    #[test]
+    fn finds_spaced_fields_at_every_place() {
+        for before in 0..70 {
+            let text = "x".repeat(before) + "\": ";
+            assert!(has_spaced_field(text.as_bytes()));
+            assert!(has_spaced_field((text.clone() + "\":\": ").as_bytes()));
+            assert!(!has_spaced_field(&text.as_bytes()[..before + 2]));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn escapes_as_serde_does(text in any::<String>()) {
+            let mut out = vec![b'"'];
+            escape_into(&text, &mut out);
+            out.push(b'"');
+            prop_assert_eq!(out, serde_json::to_vec(&text).unwrap());
+        }
+
+        #[test]
+        fn hex_there_and_back(number in any::<u64>(), digits in any::<[u8; 16]>()) {
+            prop_assert_eq!(hex(number).to_vec(), format!("{number:016x}").into_bytes());
+            prop_assert_eq!(from_hex(hex(number)), Some(number));
+            prop_assert!(from_hex(digits).is_none_or(|number| hex(number) == digits));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What is compared with what.
+
+pub mod allocations;
+pub mod layers;
+pub mod memory;
+pub mod rss;
+
+/// The name of the floor in every group.
+pub const FLOOR: &str = "floor";
+/// Ours, in every group.
+pub const OURS: &str = "ours";

@@ -1,0 +1,102 @@
+//! Ours, over any store, in both flavours.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use kv_core::{PutItem, PutOptions, PutOutcome, ValueRef};
+
+use super::{Awaiting, Blocking};
+use crate::data::{TTL, User, VALUE};
+
+/// What both have.
+pub struct Ours<K> {
+    kv: K,
+    options: PutOptions,
+    user: User,
+}
+
+pub fn blocking(store: impl kv_sync::Store) -> Arc<Ours<kv_sync::Kv>> {
+    Arc::new(Ours { kv: kv_sync::Kv::new(store), options: PutOptions::ttl(TTL), user: User::sample() })
+}
+
+pub fn awaiting(store: impl kv_async::Store) -> Arc<Ours<kv_async::Kv>> {
+    Arc::new(Ours { kv: kv_async::Kv::new(store), options: PutOptions::ttl(TTL), user: User::sample() })
+}
+
+fn items(keys: &[String]) -> Vec<PutItem<'_>> {
+    keys.iter().map(|key| PutItem::new(key, ValueRef::Json(VALUE))).collect()
+}
+
+const FAILED: &str = "the operation succeeds";
+
+impl Blocking for Ours<kv_sync::Kv> {
+    const TYPED: bool = true;
+
+    #[inline]
+    fn get(&self, key: &str) -> bool {
+        self.kv.get_entry(key).expect(FAILED).is_some_and(|entry| !entry.value().as_encoded().is_empty())
+    }
+
+    fn put(&self, key: &str) {
+        let outcome = self.kv.put_value(key, ValueRef::Json(VALUE), &self.options).expect(FAILED);
+        debug_assert!(matches!(black_box(outcome), PutOutcome::Written(_)));
+    }
+
+    fn delete(&self, key: &str) -> bool {
+        self.kv.delete(key).expect(FAILED)
+    }
+
+    fn get_many(&self, keys: &[String]) -> usize {
+        let found = self.kv.get_entries(keys).expect(FAILED);
+        black_box(found).into_iter().filter(|entry| matches!(entry, Ok(Some(_)))).count()
+    }
+
+    fn put_many(&self, keys: &[String]) {
+        let written = self.kv.put_items(&items(keys), &self.options).expect(FAILED);
+        assert!(written.iter().all(Result::is_ok));
+    }
+
+    fn get_typed(&self, key: &str) -> bool {
+        black_box(self.kv.get::<User>(key).expect(FAILED)).is_some()
+    }
+
+    fn put_typed(&self, key: &str) {
+        black_box(self.kv.put_with(key, &self.user, &self.options).expect(FAILED));
+    }
+}
+
+impl Awaiting for Ours<kv_async::Kv> {
+    const TYPED: bool = true;
+
+    #[inline]
+    async fn get(&self, key: &str) -> bool {
+        self.kv.get_entry(key).await.expect(FAILED).is_some_and(|entry| !entry.value().as_encoded().is_empty())
+    }
+
+    async fn put(&self, key: &str) {
+        let outcome = self.kv.put_value(key, ValueRef::Json(VALUE), &self.options).await.expect(FAILED);
+        debug_assert!(matches!(black_box(outcome), PutOutcome::Written(_)));
+    }
+
+    async fn delete(&self, key: &str) -> bool {
+        self.kv.delete(key).await.expect(FAILED)
+    }
+
+    async fn get_many(&self, keys: &[String]) -> usize {
+        let found = self.kv.get_entries(keys).await.expect(FAILED);
+        black_box(found).into_iter().filter(|entry| matches!(entry, Ok(Some(_)))).count()
+    }
+
+    async fn put_many(&self, keys: &[String]) {
+        let written = self.kv.put_items(&items(keys), &self.options).await.expect(FAILED);
+        assert!(written.iter().all(Result::is_ok));
+    }
+
+    async fn get_typed(&self, key: &str) -> bool {
+        black_box(self.kv.get::<User>(key).await.expect(FAILED)).is_some()
+    }
+
+    async fn put_typed(&self, key: &str) {
+        black_box(self.kv.put_with(key, &self.user, &self.options).await.expect(FAILED));
+    }
+}
