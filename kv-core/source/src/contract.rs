@@ -153,6 +153,8 @@ pub mod values;
 
 pub use case::{Case, Held, Skipped};
 pub use clauses::{CLAUSES, HELD_ELSEWHERE};
+#[doc(hidden)]
+pub use report::test;
 pub use report::{Outcome, Report, check, check_all};
 pub use subject::{Deviation, Setting, Subject};
 pub use table::{CHECKS, Check};

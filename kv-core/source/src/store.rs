@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kv_core::{
     CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, Decision, DeleteOptions, DeleteOutcome,
-    Description, Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions,
-    PutOutcome, Result, SystemClock, Timestamp, ValueRef, Written,
+    Description, Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page,
+    PutItem, PutOptions, PutOutcome, Result, SystemClock, Timestamp, ValueRef, Written,
 };
 
 use crate::attempts::Attempts;
@@ -168,7 +168,9 @@ pub(crate) async fn modify_by_condition<S: Store + ?Sized>(
                     }
                     Ok(PutOutcome::Conflict) => false,
                     // The entry ended in between, and with it the instant that it was to keep.
-                    Err(error) if error.kind() == ErrorKind::InvalidTtl && ended_since(before.as_ref(), store.now()) => {
+                    Err(error)
+                        if error.kind() == ErrorKind::InvalidTtl && ended_since(before.as_ref(), store.now()) =>
+                    {
                         false
                     }
                     Err(error) => return Err(error),

@@ -61,7 +61,7 @@ pub const PICKLE: i64 = 4;
 pub fn seconds(instant: Timestamp) -> f64 {
     let micros = instant.as_micros();
     let seconds = micros as f64 / 1e6;
-    // In units of 2^-52 seconds, in which every number of this size and its parts of a microsecond are whole.
+    // In units of 2^-52 microseconds, of which numbers from 1 on are made up without a rest.
     let (whole, part) = (seconds.floor(), seconds - seconds.floor());
     let reached = (whole as i128) * 1_000_000 * (1 << 52) + (part * 2_f64.powi(52)) as i128 * 1_000_000;
     if reached < i128::from(micros) << 52 { seconds.next_up() } else { seconds }

@@ -5,9 +5,9 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{Condition, Entry, Name, Record, Timestamp};
 
-/// Buckets that the hand moves over with every write. Garbage is then at most an eighth of the buckets beyond what is
-/// live, and looking costs two cache lines.
-const STRIDE: usize = 8;
+/// Buckets that the hand moves over with every write. Garbage is then at most a quarter of the buckets beyond what is
+/// live, and looking costs one cache line or two.
+const STRIDE: usize = 4;
 
 /// Every so many writes a shard moves another shard's hand over as many buckets, so that those that nobody writes to are
 /// swept too.

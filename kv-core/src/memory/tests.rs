@@ -64,6 +64,17 @@ fn names_do_not_run_into_each_other() {
     assert_eq!(text(table.get(Name::new("ab", "c"))), Some("\"ab/c\"".to_owned()));
     assert!(table.get(Name::new("", "abc")).is_none());
     assert_eq!(table.len(), 4);
+    // Not even where hashes are equal.
+    let slot = Slot::new(7, Name::new("ab", "c"), &json("1"));
+    for (hash, collection, key, expected) in [
+        (7, "ab", "c", true),
+        (8, "ab", "c", false),
+        (7, "a", "bc", false),
+        (7, "abc", "1", false),
+        (7, "", "ab", false),
+    ] {
+        assert_eq!(slot.is_named(hash, (collection.as_bytes(), key.as_bytes())), expected, "{collection} {key}");
+    }
 }
 
 #[test]

@@ -167,7 +167,10 @@ mod tests {
             histogram.add(Duration::from_micros(micros));
         }
         let latency = histogram.snapshot();
-        assert_eq!((latency.count, latency.total, latency.mean.as_nanos()), (1000, Duration::from_micros(500_500), 500_500));
+        assert_eq!(
+            (latency.count, latency.total, latency.mean.as_nanos()),
+            (1000, Duration::from_micros(500_500), 500_500)
+        );
         let near = |told: Duration, truth: u64| (truth * 1000..=truth * 1250).contains(&(told.as_nanos() as u64));
         assert!(near(latency.p50, 500) && near(latency.p99, 990), "{latency:?}");
 

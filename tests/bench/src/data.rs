@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 /// How long entries live: longer than any run, so that expiry is checked and never met.
 pub const TTL: Duration = Duration::from_secs(6 * 3600);
 
-/// The collection of the handles' own operations.
-pub const COLLECTION: &str = "default_collection";
-
 /// How many keys a batch has.
 pub const BATCH: usize = 100;
 

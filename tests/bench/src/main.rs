@@ -14,13 +14,13 @@ mod table;
 
 use std::process::ExitCode;
 
-use groups::{allocations, layers, memory, rss};
+use groups::{allocations, disk, layers, memory, rss};
 use measure::{Plan, Row};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-const GROUPS: [&str; 4] = ["memory", "layers", "allocations", "rss"];
+const GROUPS: [&str; 5] = ["memory", "disk", "layers", "allocations", "rss"];
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         }
         let measured = match group {
             "memory" => Ok(memory::run(plan)),
+            "disk" => disk::run(plan),
             "layers" => Ok(layers::run(plan)),
             "allocations" => Ok(allocations::run()),
             "rss" => Ok(rss::run()),

@@ -63,7 +63,8 @@ use crate::store::Store;
 ///
 /// `PrefixKeys` in `PrefixKeys` stores the inner prefix first: `PrefixKeys(PrefixKeys(store, "b"), "a")` writes `b__a__k`,
 /// and all of it is within the inner prefix. A program that writes to the store without this wrapper must leave names
-/// that begin with a prefix and `__` alone.
+/// that begin with a prefix and `__` alone: they are this wrapper's. The key `app__`, with nothing behind it, is not listed,
+/// and yet counted and cleared.
 ///
 /// # Different from Python
 ///

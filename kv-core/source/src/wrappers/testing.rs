@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 use kv_core::{
     CallOptions, Capabilities, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions,
-    KeyFilter, ListOptions, Listed, ManualClock, Name, Page, Pattern, PutItem, PutOptions, PutOutcome, Result, Stability,
-    Timestamp, ValueRef, Written,
+    KeyFilter, ListOptions, Listed, ManualClock, Name, Page, Pattern, PutItem, PutOptions, PutOutcome, Result,
+    Stability, Timestamp, ValueRef, Written,
 };
 
 use crate::store::Store;

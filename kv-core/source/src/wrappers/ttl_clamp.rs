@@ -216,8 +216,10 @@ impl<S: Store> Store for TtlClamp<S> {
         if items.iter().all(|item| clamped(item).is_none()) {
             return self.store.put_many(collection, items, options).await;
         }
-        let change = |item: &PutItem<'_>| clamped(item).map_or(*item, move |expiry| item.with_expiry(expiry));
-        let items: Vec<PutItem<'_>> = items.iter().map(change).collect();
+        let mut items = items.to_vec();
+        for item in &mut items {
+            item.expiry = clamped(item).or(item.expiry);
+        }
         self.store.put_many(collection, &items, options).await
     }
 

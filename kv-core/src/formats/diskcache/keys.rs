@@ -76,7 +76,9 @@ pub fn owner(key: &str, stored: &[u8]) -> Option<(String, String)> {
         Err(_) => {
             let collection = leading_collection(stored)?;
             let from_key = from_key().filter(|(found, _)| *found == collection);
-            from_key.or_else(|| KEYS.legacy_split(&collection, key.as_bytes()).map(|own| (collection.clone(), own.to_owned())))
+            from_key.or_else(|| {
+                KEYS.legacy_split(&collection, key.as_bytes()).map(|own| (collection.clone(), own.to_owned()))
+            })
         }
     }
 }

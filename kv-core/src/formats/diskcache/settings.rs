@@ -58,13 +58,7 @@ impl Eviction {
 /// The settings of a fresh directory of Python's `DiskStore`.
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            min_file_size: 32_768,
-            cull_limit: 10,
-            eviction: Eviction::None,
-            size_limit: 1 << 30,
-            keeps_log: true,
-        }
+        Self { min_file_size: 32_768, cull_limit: 10, eviction: Eviction::None, size_limit: 1 << 30, keeps_log: true }
     }
 }
 

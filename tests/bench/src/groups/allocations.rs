@@ -2,8 +2,8 @@
 
 use crate::alloc;
 use crate::measure::Row;
-use crate::subjects::run::Keys;
-use crate::subjects::{Op, Runtimes, Subject, awaiting, blocking, ours};
+use crate::subjects::run::{Keys, Runtimes, awaiting, blocking};
+use crate::subjects::{Op, Subject, ours};
 
 const KEYS: usize = 10_000;
 
@@ -24,8 +24,8 @@ pub fn run() -> Vec<Row> {
 fn row(subject: &dyn Subject, op: Op) -> Row {
     const COUNT: usize = 1000;
     subject.run(op, 0, COUNT);
-    let once = alloc::count(|| drop(subject.run(op, 0, COUNT)));
-    let twice = alloc::count(|| drop(subject.run(op, 0, 2 * COUNT)));
+    let once = alloc::count(|| _ = subject.run(op, 0, COUNT));
+    let twice = alloc::count(|| _ = subject.run(op, 0, 2 * COUNT));
     // What a run costs beside its operations is in both.
     let each = (twice - once) as f64 / COUNT as f64;
     eprintln!("allocations {:10} {:14} {each:.2}", subject.name(), op.name());

@@ -1,8 +1,8 @@
 //! Stacks of zero to five wrappers over memory: the call, and where it awaits the boxed future, of each.
 
 use crate::measure::{Plan, Row, compare};
-use crate::subjects::run::Keys;
-use crate::subjects::{Op, Runtimes, Subject, awaiting, blocking, layers, ours};
+use crate::subjects::run::{Keys, Runtimes, awaiting, blocking};
+use crate::subjects::{Op, Subject, layers, ours};
 
 const KEYS: usize = 1000;
 pub const GROUP: &str = "layers";

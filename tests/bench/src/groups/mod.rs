@@ -1,6 +1,7 @@
 //! What is compared with what.
 
 pub mod allocations;
+pub mod disk;
 pub mod layers;
 pub mod memory;
 pub mod rss;

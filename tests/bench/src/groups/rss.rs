@@ -48,7 +48,8 @@ pub fn child(subject: &str) {
         OURS => {
             let options = PutOptions::ttl(TTL);
             fill(kv_sync::Kv::new(kv_sync::stores::MemoryStore::new()), |kv, key| {
-                kv.put_value(key, ValueRef::Json(VALUE), &options).expect("it writes");
+                let outcome = kv.put_value(key, ValueRef::Json(VALUE), &options).expect("it writes");
+                assert!(outcome.is_written());
             })
         }
         "quick_cache" => fill(QuickCache::new(), |cache, key| cache.insert(key, VALUE)),

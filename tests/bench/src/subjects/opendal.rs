@@ -1,5 +1,4 @@
-//! OpenDAL, over any of its services. It has no batches of reads or writes; where a call waits for something, a batch
-//! is a hundred calls at once.
+//! OpenDAL, over any of its services. It has no batches of reads or writes.
 
 use std::sync::Arc;
 
@@ -15,12 +14,13 @@ pub struct OpenDal {
 }
 
 impl OpenDal {
-    pub fn memory() -> Arc<Self> {
-        let operator = Operator::new(opendal::services::Memory::default()).expect("an operator");
+    /// Batches are one call after another: where nothing waits, and where writers wait for one lock.
+    pub fn one_by_one(operator: Operator) -> Arc<Self> {
         Arc::new(Self { operator, at_once: false })
     }
 
-    pub fn over(operator: Operator) -> Arc<Self> {
+    /// Batches are a hundred calls at once.
+    pub fn at_once(operator: Operator) -> Arc<Self> {
         Arc::new(Self { operator, at_once: true })
     }
 }

@@ -61,7 +61,8 @@ impl Blocking for Ours<kv_sync::Kv> {
     }
 
     fn put_typed(&self, key: &str) {
-        black_box(self.kv.put_with(key, &self.user, &self.options).expect(FAILED));
+        let outcome = self.kv.put_with(key, &self.user, &self.options).expect(FAILED);
+        debug_assert!(matches!(black_box(outcome), PutOutcome::Written(_)));
     }
 }
 
@@ -97,6 +98,7 @@ impl Awaiting for Ours<kv_async::Kv> {
     }
 
     async fn put_typed(&self, key: &str) {
-        black_box(self.kv.put_with(key, &self.user, &self.options).await.expect(FAILED));
+        let outcome = self.kv.put_with(key, &self.user, &self.options).await.expect(FAILED);
+        debug_assert!(matches!(black_box(outcome), PutOutcome::Written(_)));
     }
 }

@@ -9,6 +9,9 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Awaiting, Blocking, Op, Subject};
 use crate::data::BATCH;
 
+/// So many keys are hot: what they are of fits into a processor's own cache.
+const HOT: usize = 1000;
+
 /// The keys that are there, and as many that are not.
 #[derive(Debug)]
 pub struct Keys {
@@ -22,7 +25,11 @@ impl Keys {
     }
 
     fn of(&self, op: Op) -> &[String] {
-        if op == Op::Miss { &self.missing } else { &self.there }
+        match op {
+            Op::Miss => &self.missing,
+            Op::HotGet | Op::HotPut => &self.there[..HOT],
+            _ => &self.there,
+        }
     }
 
     /// The keys of one lane of a deletion: no other lane's.
@@ -69,7 +76,7 @@ impl<'a> Round<'a> {
 /// What the operations that read should have found.
 fn found(op: Op, count: usize) -> usize {
     match op {
-        Op::Get | Op::GetTyped => count,
+        Op::Get | Op::HotGet | Op::GetTyped => count,
         Op::GetMany => count * BATCH,
         _ => 0,
     }
@@ -108,9 +115,9 @@ impl<S: Blocking> Threads<S> {
         let mut hits = 0;
         let begin = Instant::now();
         match op {
-            Op::Get | Op::Miss => (0..count).for_each(|_| hits += usize::from(store.get(black_box(round.one())))),
+            Op::Get | Op::HotGet | Op::Miss => (0..count).for_each(|_| hits += usize::from(store.get(black_box(round.one())))),
             Op::GetTyped => (0..count).for_each(|_| hits += usize::from(store.get_typed(black_box(round.one())))),
-            Op::Put => (0..count).for_each(|_| store.put(black_box(round.one()))),
+            Op::Put | Op::HotPut => (0..count).for_each(|_| store.put(black_box(round.one()))),
             Op::PutTyped => (0..count).for_each(|_| store.put_typed(black_box(round.one()))),
             Op::GetMany => (0..count).for_each(|_| hits += store.get_many(black_box(round.many()))),
             Op::PutMany => (0..count).for_each(|_| store.put_many(black_box(round.many()))),
@@ -227,9 +234,9 @@ async fn lane<S: Awaiting>(
     let mut hits = 0;
     for _ in 0..count {
         match op {
-            Op::Get | Op::Miss => hits += usize::from(store.get(black_box(round.one())).await),
+            Op::Get | Op::HotGet | Op::Miss => hits += usize::from(store.get(black_box(round.one())).await),
             Op::GetTyped => hits += usize::from(store.get_typed(black_box(round.one())).await),
-            Op::Put => store.put(black_box(round.one())).await,
+            Op::Put | Op::HotPut => store.put(black_box(round.one())).await,
             Op::PutTyped => store.put_typed(black_box(round.one())).await,
             Op::GetMany => hits += store.get_many(black_box(round.many())).await,
             Op::PutMany => store.put_many(black_box(round.many())).await,

@@ -31,6 +31,9 @@ impl fmt::Debug for Opening {
 /// Statements kept prepared for a connection: more than there are.
 const STATEMENTS: usize = 64;
 
+/// The bytes that the log keeps when it is empty.
+const LOG_BYTES: i64 = 16 * 1024 * 1024;
+
 /// The least page cache that a connection gets.
 const LEAST_CACHE: u64 = 64 * 1024;
 
@@ -68,8 +71,17 @@ impl Opening {
             let message = format!("{} is a directory; the store takes the path of a file", self.path.display());
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        if !create && !self.path.exists() {
-            return Ok(None);
+        if !self.path.exists() {
+            if !create {
+                return Ok(None);
+            }
+            let missing = |what: String| Err(Error::new(ErrorKind::Configuration, what));
+            if self.options.read_only {
+                return missing(format!("{} does not exist, and is only read", self.path.display()));
+            }
+            if let Some(directory) = self.path.parent().filter(|directory| !directory.exists()) {
+                return missing(format!("the directory {} does not exist; the store makes none", directory.display()));
+            }
         }
         let patience = self.options.busy_timeout;
         let open = || {
@@ -91,6 +103,8 @@ impl Opening {
                     Durability::Power => "FULL",
                 };
                 connection.pragma_update(None, "synchronous", synchronous)?;
+                // What one great transaction has written does not keep its room for good.
+                connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
                 if let Some(bytes) = self.options.max_file_bytes {
                     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
                     let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::connect::{Opening, Reader, Readers};
 use super::fault::Fault;
-use super::group::{Job, Steps, Writer, waited_in_vain};
+use super::group::{Job, Steps, Writer, refuse, waited_in_vain};
 
 /// How long a read takes if what it needs is in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,11 +115,6 @@ impl Engine {
         Self { shared: Arc::new(Shared { opening, readers, pace, queue, more }) }
     }
 
-    /// The file and how it is opened.
-    pub(crate) fn opening(&self) -> &Opening {
-        &self.shared.opening
-    }
-
     /// Opens the file, and prepares it, unless it is open. Answers whether it is; with `create` it always is.
     pub(crate) async fn open(&self, create: bool) -> Result<bool> {
         let (reply, answer) = oneshot::channel();
@@ -164,7 +159,7 @@ impl Engine {
             None => answer.await,
             Some(_) => match tokio::time::timeout_at(deadline.into(), &mut answer).await {
                 Ok(answer) => answer,
-                Err(_) if claim(&progress, TAKEN_BACK) => return Err(waited_in_vain(self.opening(), patience)),
+                Err(_) if claim(&progress, TAKEN_BACK) => return Err(waited_in_vain(&self.shared.opening, patience)),
                 // It runs, and what comes of it is worth the little time that is left.
                 Err(_) => answer.await,
             },
@@ -200,7 +195,8 @@ impl Shared {
         self.pace.note(start.elapsed());
         self.readers.give_back(idle, &self.opening);
         match answer {
-            Err(fault) if fault.needs_time() => None,
+            Err(Fault::TooMuchInPlace) => None,
+            Err(fault) if fault.is_busy() => None,
             answer => Some(answer.map_err(|fault| fault.into_error(self.opening.path(), Duration::ZERO))),
         }
     }
@@ -309,16 +305,6 @@ impl Attendant {
             (Ok(_), None) => drop(jobs),
             (Err(error), _) => refuse(jobs, error),
         }
-    }
-}
-
-/// Tells the first what is wrong, and the others to try for themselves.
-fn refuse(jobs: Vec<Box<dyn Job>>, error: Error) {
-    let (kind, message) = (error.kind(), error.message().to_owned());
-    let mut error = Some(error);
-    for job in jobs {
-        let error = error.take().unwrap_or_else(|| Error::new(kind, message.clone()));
-        job.answer(Err(error));
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::connect::{Opening, Reader, Readers};
 use super::fault::Fault;
-use super::group::{Job, Steps, Writer, waited_in_vain};
+use super::group::{Job, Steps, Writer, refuse, waited_in_vain};
 
 /// How long a read takes if what it needs is in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,11 +133,6 @@ impl Engine {
         Self { opening, readers: Readers::default(), writer, turns }
     }
 
-    /// The file and how it is opened.
-    pub(crate) fn opening(&self) -> &Opening {
-        &self.opening
-    }
-
     /// Opens the file, and prepares it, unless it is open. Answers whether it is; with `create` it always is.
     pub(crate) fn open(&self, create: bool) -> Result<bool> {
         let mut writer = self.writer.lock();
@@ -227,7 +222,11 @@ impl Engine {
             let (jobs, signals): (Vec<_>, Vec<_>) = waiting.into_iter().map(|it| (it.job, it.signal)).unzip();
             // Whatever happens, who waits is woken.
             let _wake = Wake { signals };
-            self.with_writer(|writer| writer.run_all(jobs))?;
+            let mut jobs = Some(jobs);
+            let opened = self.with_writer(|writer| writer.run_all(jobs.take().unwrap_or_default()));
+            if let Err(error) = opened {
+                refuse(jobs.unwrap_or_default(), error);
+            }
         }
         Ok(())
     }

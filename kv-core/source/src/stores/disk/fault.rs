@@ -42,11 +42,6 @@ impl Fault {
         matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 
-    /// Whether the same work can succeed where it may wait and take its time.
-    pub(crate) fn needs_time(&self) -> bool {
-        matches!(self, Self::TooMuchInPlace) || self.is_busy()
-    }
-
     /// What the caller is told. Every error of SQLite passes here.
     pub(crate) fn into_error(self, path: &Path, patience: Duration) -> Error {
         let error = match self {

@@ -196,3 +196,13 @@ const BUSY: rusqlite::ffi::Error =
 pub(crate) fn waited_in_vain(opening: &Opening, waited: Duration) -> Error {
     Fault::Sqlite(rusqlite::Error::SqliteFailure(BUSY, None)).into_error(opening.path(), waited)
 }
+
+/// Tells all of them why none could be run.
+pub(crate) fn refuse(jobs: Vec<Box<dyn Job>>, error: Error) {
+    let (kind, message) = (error.kind(), error.message().to_owned());
+    let mut error = Some(error);
+    for job in jobs {
+        let error = error.take().unwrap_or_else(|| Error::new(kind, message.clone()));
+        job.answer(Err(error));
+    }
+}

@@ -1,9 +1,9 @@
 //! Many rows: listing, counting, removing.
 
-use kv_core::formats::disk::after_prefix;
+use kv_core::formats::disk::{after_prefix, damaged};
 use kv_core::{Cursor, KeyFilter, ListOptions, Listed, Page, Result, Timestamp};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as SqlRef};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::Fault;
 use super::rows;
@@ -76,6 +76,11 @@ const MOST_ROWS: usize = 20_000;
 /// The bytes of values on one page, however few entries that is; one entry may exceed it.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
+/// A name in a row.
+fn name<'r>(row: &'r Row<'_>, at: usize) -> Result<&'r str, Fault> {
+    Ok(row.get_ref(at)?.as_str().map_err(|_| damaged("key"))?)
+}
+
 /// A page of a collection's keys or entries.
 pub(super) fn list(
     connection: &Connection,
@@ -91,7 +96,7 @@ pub(super) fn list(
     let mut found = statement.query(params![collection, range.from, range.to, now.as_micros(), most])?;
     let (mut items, mut bytes, mut seen, mut last) = (Vec::<Listed>::new(), 0, 0, None);
     while let Some(row) = found.next()? {
-        let key = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let key = name(row, 0)?;
         seen += 1;
         if options.filter.matches(key) {
             if items.len() >= options.limit || bytes > MOST_BYTES {
@@ -163,7 +168,7 @@ pub(super) fn count(
     let mut found = statement.query(params![collection, range.from, range.to, now.as_micros(), i64::MAX])?;
     let mut count = 0;
     while let Some(row) = found.next()? {
-        count += u64::from(filter.matches(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
+        count += u64::from(filter.matches(name(row, 0)?));
     }
     Ok(count)
 }
@@ -185,7 +190,7 @@ pub(super) fn clear(
     let mut scan = connection.prepare_cached(SCAN)?;
     let mut found = scan.query(params![collection, range.from, range.to])?;
     while let Some(row) = found.next()? {
-        if filter.matches(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?) {
+        if filter.matches(name(row, 1)?) {
             goes.push(row.get::<_, i64>(0)?);
             live += u64::from(!matches!(row.get_ref(2)?, SqlRef::Integer(expires) if expires <= now.as_micros()));
         }
@@ -205,7 +210,7 @@ pub(super) fn destroy(connection: &Connection, now: Timestamp) -> Result<u64, Fa
 }
 
 /// Gives free pages back to the file system, at most so many; answers whether there are more. One statement.
-pub(super) fn give_back_pages(connection: &Connection, most: u32) -> Result<bool, Fault> {
+pub(super) fn give_back_pages(connection: &Connection, most: u64) -> Result<bool, Fault> {
     let free = || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
     let before = free()?;
     if before == 0 {

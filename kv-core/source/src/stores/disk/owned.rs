@@ -1,7 +1,7 @@
 //! Names, records and changes that own what they say, for work that may be done on another thread.
 
 use kv_core::{
-    Change, Error, Expiry, Metadata, Name, Record, Result, Revision, Timestamp, Value, ValueRef, Written,
+    Change, Error, Expiry, Metadata, Name, Record, Result, Timestamp, Value, ValueRef,
 };
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as SqlRef};
 
@@ -82,13 +82,7 @@ pub(super) struct Stamp<'a> {
     pub(super) metadata: Option<&'a str>,
 }
 
-/// A number as SQLite holds it: the same 64 bits.
-pub(super) fn to_signed(revision: u64) -> i64 {
-    revision.cast_signed()
-}
-
-pub(super) fn metadata_text(metadata: Option<&Metadata>) -> Result<Option<String>> {
-    let Some(metadata) = metadata else { return Ok(None) };
+fn metadata_text(metadata: &Metadata) -> Result<Option<String>> {
     let text = Value::encode(metadata)?;
     Ok(text.as_ref().as_json().map(str::to_owned))
 }
@@ -131,7 +125,7 @@ impl OwnedRecords {
             if let Some(metadata) = record.metadata {
                 // The records of a batch have the same notes, as a rule.
                 if !last.is_some_and(|last| std::ptr::eq(last, metadata)) {
-                    notes.extend(metadata_text(Some(metadata))?);
+                    notes.extend(metadata_text(metadata)?);
                     last = Some(metadata);
                 }
             }
@@ -148,10 +142,6 @@ impl OwnedRecords {
         Ok(Self { keys, values, stamps, notes })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.stamps.len()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (Name<'_>, ValueRef<'_>, Stamp<'_>)> {
         let mut start = 0;
         self.keys.iter().zip(&self.stamps).map(move |(key, stamp)| {
@@ -161,17 +151,11 @@ impl OwnedRecords {
             let stamp = Stamp {
                 created: stamp.created.map(Timestamp::as_micros),
                 expires: stamp.expires.map(Timestamp::as_micros),
-                revision: to_signed(stamp.revision),
+                revision: stamp.revision.cast_signed(),
                 metadata: notes.map(String::as_str),
             };
             (Name::new(self.keys.collection(), key), value, stamp)
         })
-    }
-
-    /// What each write answers.
-    pub(super) fn written(&self) -> Vec<Result<Written>> {
-        let written = |stamp: &OwnedStamp| Written::new(Revision::from_number(stamp.revision), stamp.expires);
-        self.stamps.iter().map(|stamp| Ok(written(stamp))).collect()
     }
 }
 

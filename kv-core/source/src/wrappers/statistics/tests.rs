@@ -41,7 +41,8 @@ async fn every_operation_is_counted_once_for_each_key() {
     c.take::<u8>("m").await.unwrap();
     c.delete("s").await.unwrap();
     c.delete("s").await.unwrap();
-    c.delete_if_revision("a", &kv_core::Revision::from_number(0)).await.unwrap();
+    let outcome = c.delete_if_revision("a", &kv_core::Revision::from_number(0)).await.unwrap();
+    assert_eq!(outcome, DeleteOutcome::Conflict);
     c.delete_many(&["b", "b", "no"]).await.unwrap();
     c.all_keys(&KeyFilter::all()).await.unwrap();
     c.count(&KeyFilter::all()).await.unwrap();
@@ -95,8 +96,7 @@ async fn operations_on_no_one_collection_stand_apart() {
     kv.close().await.unwrap();
     let snapshot = statistics.snapshot();
     let operations: Vec<Op> = snapshot.store.operations.keys().copied().collect();
-    let expected =
-        [Op::Collections, Op::Destroy, Op::Cull, Op::Ping, Op::Setup, Op::Close, Op::Capabilities];
+    let expected = [Op::Collections, Op::Destroy, Op::Cull, Op::Ping, Op::Setup, Op::Close, Op::Capabilities];
     assert_eq!(operations, expected);
     assert_eq!(counts(snapshot.store.tally(Op::Destroy)), [1, 0, 0, 0, 1, 0]);
     assert_eq!(snapshot.collections.keys().collect::<Vec<_>>(), [DEFAULT_COLLECTION]);

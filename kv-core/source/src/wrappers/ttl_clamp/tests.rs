@@ -40,7 +40,8 @@ fn bounds_that_cannot_hold_are_refused() {
         let bound = |secs: Option<u64>| secs.map(Duration::from_secs);
         TtlClamp::new(stopped().0, bound(min), bound(max)).err().map(|error| error.kind())
     };
-    for (min, max) in [(Some(2), Some(1)), (Some(0), None), (None, Some(0)), (Some(u64::MAX), None), (Some(0), Some(0))] {
+    for (min, max) in [(Some(2), Some(1)), (Some(0), None), (None, Some(0)), (Some(u64::MAX), None), (Some(0), Some(0))]
+    {
         assert_eq!(refused(min, max), Some(ErrorKind::Configuration), "{min:?} {max:?}");
     }
     for (min, max) in [(None, None), (Some(1), Some(1)), (None, Some(u64::MAX))] {
@@ -58,24 +59,33 @@ async fn every_way_to_give_a_ttl_is_clamped() {
     let kv = Kv::new(clamp);
     let cases = [(1.0, 10.0), (1e-9, 10.0), (10.0, 10.0), (55.5, 55.5), (100.0, 100.0), (1e9, 100.0)];
     for (ttl, clamped) in cases {
-        kv.put_with("k", &1, &PutOptions::ttl(ttl)).await.unwrap();
-        assert_eq!(left(&inner, "k").await, Some(clamped), "put with {ttl}");
+        let got = kv.put_with("k", &1, &PutOptions::ttl(ttl)).await.unwrap();
+        assert!(got.is_written());
+        let got = left(&inner, "k").await;
+        assert_eq!(got, Some(clamped), "put with {ttl}");
 
         let instant = Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs_f64(ttl));
-        kv.put_with("k", &1, &PutOptions::default().with_expiry(Expiry::At(instant))).await.unwrap();
-        assert_eq!(left(&inner, "k").await, Some(clamped), "put at {instant}");
+        let got = kv.put_with("k", &1, &PutOptions::default().with_expiry(Expiry::At(instant))).await.unwrap();
+        assert!(got.is_written());
+        let got = left(&inner, "k").await;
+        assert_eq!(got, Some(clamped), "put at {instant}");
 
         kv.put("k", &1).await.unwrap();
-        assert!(kv.touch("k", ttl).await.unwrap());
-        assert_eq!(left(&inner, "k").await, Some(clamped), "touch with {ttl}");
+        let got = kv.touch("k", ttl).await.unwrap();
+        assert!(got);
+        let got = left(&inner, "k").await;
+        assert_eq!(got, Some(clamped), "touch with {ttl}");
         kv.put("k", &1).await.unwrap();
-        assert!(kv.expire_at("k", instant).await.unwrap());
-        assert_eq!(left(&inner, "k").await, Some(clamped), "expire at {instant}");
+        let got = kv.expire_at("k", instant).await.unwrap();
+        assert!(got);
+        let got = left(&inner, "k").await;
+        assert_eq!(got, Some(clamped), "expire at {instant}");
 
         let change = Change::Replace { value: ValueRef::Json(b"2"), expiry: Expiry::after(ttl), metadata: None };
         let modified = kv.store().modify(key("k"), &change, &CallOptions::default()).await.unwrap();
         assert_eq!(modified.after.unwrap().expires(), Some(at(0).saturating_add(Duration::from_secs_f64(clamped))));
-        assert_eq!(left(&inner, "k").await, Some(clamped), "get_and_put with {ttl}");
+        let got = left(&inner, "k").await;
+        assert_eq!(got, Some(clamped), "get_and_put with {ttl}");
 
         let value = ValueRef::Json(b"3");
         let items = [
@@ -86,10 +96,14 @@ async fn every_way_to_give_a_ttl_is_clamped() {
         ];
         let written = kv.put_items(&items, &PutOptions::ttl(ttl)).await.unwrap();
         assert_eq!(written.len(), 4);
-        assert_eq!(left(&inner, "of the batch").await, Some(clamped));
-        assert_eq!(left(&inner, "its own").await, Some(50.0));
-        assert_eq!(left(&inner, "forever").await, None);
-        assert_eq!(left(&inner, "too long").await, Some(100.0));
+        let got = left(&inner, "of the batch").await;
+        assert_eq!(got, Some(clamped));
+        let got = left(&inner, "its own").await;
+        assert_eq!(got, Some(50.0));
+        let got = left(&inner, "forever").await;
+        assert_eq!(got, None);
+        let got = left(&inner, "too long").await;
+        assert_eq!(got, Some(100.0));
     }
 }
 
@@ -119,8 +133,10 @@ async fn an_invalid_ttl_is_refused_and_not_clamped() {
         let error = kv.put_with("", &1, &options).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidKey);
     }
-    assert_eq!(inner.get::<u8>("k").await.unwrap(), Some(0));
-    assert!(!inner.exists("new").await.unwrap());
+    let got = inner.get::<u8>("k").await.unwrap();
+    assert_eq!(got, Some(0));
+    let got = !inner.exists("new").await.unwrap();
+    assert!(got);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -130,10 +146,13 @@ async fn without_a_missing_ttl_what_has_none_is_permanent() {
     kv.put("put", &1).await.unwrap();
     kv.put_many(&[("many", 1)], &PutOptions::default()).await.unwrap();
     kv.increment("sum", 1).await.unwrap();
-    kv.put_with("k", &1, &PutOptions::ttl(20.0)).await.unwrap();
-    assert!(kv.persist("k").await.unwrap());
+    let got = kv.put_with("k", &1, &PutOptions::ttl(20.0)).await.unwrap();
+    assert!(got.is_written());
+    let got = kv.persist("k").await.unwrap();
+    assert!(got);
     for key in ["put", "many", "sum", "k"] {
-        assert_eq!(left(&inner, key).await, None, "{key}");
+        let got = left(&inner, key).await;
+        assert_eq!(got, None, "{key}");
     }
 }
 
@@ -143,28 +162,34 @@ async fn the_missing_ttl_is_given_wherever_there_is_none() {
         let (clamp, inner, _clock) = clamp();
         let kv = Kv::new(clamp.with_missing_ttl(secs(missing)).unwrap());
         kv.put("put", &1).await.unwrap();
-        assert!(kv.put_if_absent("absent", &1).await.unwrap().is_some());
+        let got = kv.put_if_absent("absent", &1).await.unwrap();
+        assert!(got.is_some());
         kv.put_many(&[("many", 1)], &PutOptions::default()).await.unwrap();
         let mixed = [PutItem::new("item", ValueRef::Json(b"1")).with_expiry(Expiry::Never)];
         kv.put_items(&mixed, &PutOptions::ttl(20.0)).await.unwrap();
-        assert_eq!(kv.increment("sum", 7).await.unwrap(), 7);
+        let got = kv.increment("sum", 7).await.unwrap();
+        assert_eq!(got, 7);
         kv.append("text", "a").await.unwrap();
         kv.append_bytes("bytes", b"a").await.unwrap();
-        assert!(kv.compare_and_swap("swap", None, Some(&1)).await.unwrap());
-        assert_eq!(kv.get_and_put("replaced", &1).await.unwrap(), None);
-        assert_eq!(kv.update::<i32>("update", |_| Some(1)).await.unwrap(), Some(1));
+        let got = kv.compare_and_swap("swap", None, Some(&1)).await.unwrap();
+        assert!(got);
+        let got = kv.get_and_put("replaced", &1).await.unwrap();
+        assert_eq!(got, None);
+        let got = kv.update::<i32>("update", |_| Some(1)).await.unwrap();
+        assert_eq!(got, Some(1));
         inner.put("persist", &1).await.unwrap();
-        assert!(kv.persist("persist").await.unwrap());
-        let all = [
-            "put", "absent", "many", "item", "sum", "text", "bytes", "swap", "replaced", "update", "persist",
-        ];
+        let got = kv.persist("persist").await.unwrap();
+        assert!(got);
+        let all = ["put", "absent", "many", "item", "sum", "text", "bytes", "swap", "replaced", "update", "persist"];
         for key in all {
-            assert_eq!(left(&inner, key).await, Some(given), "{key}");
+            let got = left(&inner, key).await;
+            assert_eq!(got, Some(given), "{key}");
         }
         let modified = kv.store().modify(key("new"), &Change::Increment(1), &CallOptions::default()).await.unwrap();
         let after = modified.after.unwrap();
         assert_eq!((after.as_json(), after.expires()), (Some("1"), Some(at(given as u64))));
-        assert_eq!(inner.get_entry("new").await.unwrap().unwrap().revision(), after.revision());
+        let got = inner.get_entry("new").await.unwrap();
+        assert_eq!(got.unwrap().revision(), after.revision());
     }
 }
 
@@ -175,22 +200,36 @@ async fn what_is_there_keeps_its_end() {
         let (clamp, inner, _clock) = clamp();
         let kv = Kv::new(clamp.with_missing_ttl(secs(50)).unwrap());
         let options = end.map_or_else(PutOptions::default, PutOptions::ttl);
-        inner.put_with("n", &1, &options).await.unwrap();
-        inner.put_with("t", "a", &options).await.unwrap();
+        let got = inner.put_with("n", &1, &options).await.unwrap();
+        assert!(got.is_written());
+        let got = inner.put_with("t", "a", &options).await.unwrap();
+        assert!(got.is_written());
 
-        assert_eq!(kv.increment("n", 1).await.unwrap(), 2);
-        assert_eq!(left(&inner, "n").await, end, "increment");
+        let got = kv.increment("n", 1).await.unwrap();
+        assert_eq!(got, 2);
+        let got = left(&inner, "n").await;
+        assert_eq!(got, end, "increment");
         kv.append("t", "b").await.unwrap();
-        assert_eq!(left(&inner, "t").await, end, "append");
-        assert!(kv.compare_and_swap("n", Some(&2), Some(&3)).await.unwrap());
-        assert!(!kv.compare_and_swap("n", None, Some(&9)).await.unwrap());
-        assert_eq!(left(&inner, "n").await, end, "compare_and_swap");
-        assert_eq!(kv.update::<i32>("n", |old| old.map(|n| n + 1)).await.unwrap(), Some(4));
-        assert_eq!(left(&inner, "n").await, end, "update");
-        assert!(kv.set_metadata("n", &Metadata::new().with("a", "b")).await.unwrap());
-        assert_eq!(left(&inner, "n").await, end, "set_metadata");
-        assert_eq!(inner.get::<i32>("n").await.unwrap(), Some(4));
-        assert_eq!(inner.get::<String>("t").await.unwrap().as_deref(), Some("ab"));
+        let got = left(&inner, "t").await;
+        assert_eq!(got, end, "append");
+        let got = kv.compare_and_swap("n", Some(&2), Some(&3)).await.unwrap();
+        assert!(got);
+        let got = !kv.compare_and_swap("n", None, Some(&9)).await.unwrap();
+        assert!(got);
+        let got = left(&inner, "n").await;
+        assert_eq!(got, end, "compare_and_swap");
+        let got = kv.update::<i32>("n", |old| old.map(|n| n + 1)).await.unwrap();
+        assert_eq!(got, Some(4));
+        let got = left(&inner, "n").await;
+        assert_eq!(got, end, "update");
+        let got = kv.set_metadata("n", &Metadata::new().with("a", "b")).await.unwrap();
+        assert!(got);
+        let got = left(&inner, "n").await;
+        assert_eq!(got, end, "set_metadata");
+        let got = inner.get::<i32>("n").await.unwrap();
+        assert_eq!(got, Some(4));
+        let got = inner.get::<String>("t").await.unwrap();
+        assert_eq!(got.as_deref(), Some("ab"));
     }
 }
 
@@ -203,8 +242,10 @@ async fn a_new_ttl_on_the_condition_of_a_revision_is_clamped() {
     let options = PutOptions::default().with_condition(condition).with_expiry(Expiry::At(at(5)));
     let outcome = kv.put_with("k", &2, &options).await.unwrap();
     assert!(outcome.is_written());
-    assert_eq!(left(&inner, "k").await, Some(10.0));
-    assert!(!kv.put_with("k", &3, &options).await.unwrap().is_written());
+    let got = left(&inner, "k").await;
+    assert_eq!(got, Some(10.0));
+    let got = !kv.put_with("k", &3, &options).await.unwrap().is_written();
+    assert!(got);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -213,9 +254,11 @@ async fn a_change_is_one_step_with_the_missing_ttl_too() {
     let store = Arc::new(Interrupted::new(store, Meanwhile::Put(b"40")));
     let clamp = TtlClamp::new(Arc::clone(&store), None, None).unwrap().with_missing_ttl(secs(50)).unwrap();
     let kv = Kv::new(clamp);
-    assert_eq!(kv.increment("k", 2).await.unwrap(), 42);
+    let got = kv.increment("k", 2).await.unwrap();
+    assert_eq!(got, 42);
     assert!(store.has_happened());
-    assert_eq!(left(&kv, "k").await, None, "the other writer's entry is permanent, and keeps that");
+    let got = left(&kv, "k").await;
+    assert_eq!(got, None, "the other writer's entry is permanent, and keeps that");
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -226,9 +269,11 @@ async fn an_entry_that_ends_during_a_change_is_made_anew() {
     let store = Arc::new(Interrupted::new(store, Meanwhile::Pass(clock, secs(1))));
     let clamp = TtlClamp::new(Arc::clone(&store), None, None).unwrap().with_missing_ttl(secs(50)).unwrap();
     let kv = Kv::new(clamp);
-    assert_eq!(kv.increment("k", 2).await.unwrap(), 2);
+    let got = kv.increment("k", 2).await.unwrap();
+    assert_eq!(got, 2);
     assert!(store.has_happened());
-    assert_eq!(left(&kv, "k").await, Some(50.0));
+    let got = left(&kv, "k").await;
+    assert_eq!(got, Some(50.0));
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -239,7 +284,8 @@ async fn errors_name_the_caller_s_operation_and_record() {
     let error = kv.increment("text", 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidValue);
     assert_eq!((error.store(), error.operation(), error.key()), (Some("TtlClamp"), Some("increment"), Some("text")));
-    assert_eq!(kv.increment("", 1).await.unwrap_err().kind(), ErrorKind::InvalidKey);
+    let got = kv.increment("", 1).await.unwrap_err();
+    assert_eq!(got.kind(), ErrorKind::InvalidKey);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -247,15 +293,24 @@ async fn the_rest_is_forwarded() {
     let (clamp, inner, _clock) = clamp();
     let kv = Kv::new(clamp);
     kv.put_many(&[("a", 1), ("b", 2), ("c", 3)], &PutOptions::default()).await.unwrap();
-    assert_eq!(kv.all_keys(&KeyFilter::all()).await.unwrap(), ["a", "b", "c"]);
-    assert_eq!(kv.count(&KeyFilter::all()).await.unwrap(), 3);
-    assert_eq!(kv.delete_many(&["a", "a"]).await.unwrap(), 1);
-    assert_eq!(kv.take::<i32>("b").await.unwrap(), Some(2));
-    assert_eq!(kv.all_collections().await.unwrap(), [DEFAULT_COLLECTION]);
-    assert_eq!(kv.clear().await.unwrap(), 1);
-    assert_eq!((kv.destroy().await.unwrap(), kv.cull().await.unwrap()), (0, 0));
+    let got = kv.all_keys(&KeyFilter::all()).await.unwrap();
+    assert_eq!(got, ["a", "b", "c"]);
+    let got = kv.count(&KeyFilter::all()).await.unwrap();
+    assert_eq!(got, 3);
+    let got = kv.delete_many(&["a", "a"]).await.unwrap();
+    assert_eq!(got, 1);
+    let got = kv.take::<i32>("b").await.unwrap();
+    assert_eq!(got, Some(2));
+    let got = kv.all_collections().await.unwrap();
+    assert_eq!(got, [DEFAULT_COLLECTION]);
+    let got = kv.clear().await.unwrap();
+    assert_eq!(got, 1);
+    let got = (kv.destroy().await.unwrap(), kv.cull().await.unwrap());
+    assert_eq!(got, (0, 0));
     assert_eq!(kv.describe().name, "TtlClamp(Simple)");
-    assert_eq!(kv.capabilities().await.unwrap(), inner.capabilities().await.unwrap());
+    let got = kv.capabilities().await.unwrap();
+    let want = inner.capabilities().await.unwrap();
+    assert_eq!(got, want);
     kv.ping().await.unwrap();
     kv.close().await.unwrap();
 }

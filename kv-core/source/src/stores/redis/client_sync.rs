@@ -1,0 +1,292 @@
+//! The connection to the server, blocking: a pool.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use kv_core::{Error, ErrorKind, Result};
+use parking_lot::{Condvar, Mutex};
+use redis::{Cmd, ConnectionLike, Pipeline, RedisError, RedisResult, Value};
+
+use super::failure::{Effect, is_broken, timed_out, told, unanswered};
+use super::options::RedisOptions;
+use super::within::{STALE, Within};
+
+/// A client that the user has: a pool of connections, of major version 1 of the crate `redis`.
+pub type SharedClient = r2d2::Pool<redis::Client>;
+
+/// What is sent: a command, or several in one write.
+pub(super) trait Request {
+    type Answer;
+
+    /// Sends it and reads the answer. Errors of the server are values. After an error, answers may be left over.
+    fn send(&self, connection: &mut redis::Connection) -> RedisResult<Self::Answer>;
+
+    /// How many answers there are.
+    fn answers(&self) -> usize;
+}
+
+impl Request for Cmd {
+    type Answer = Value;
+
+    fn send(&self, connection: &mut redis::Connection) -> RedisResult<Value> {
+        connection.req_command(self)
+    }
+
+    fn answers(&self) -> usize {
+        1
+    }
+}
+
+impl Request for Pipeline {
+    type Answer = Vec<Value>;
+
+    fn send(&self, connection: &mut redis::Connection) -> RedisResult<Vec<Value>> {
+        connection.send_packed_command(&self.get_packed_pipeline())?;
+        // The client's own way to read many answers waits for each of them anew after the first time-out.
+        (0..self.len()).map(|_| connection.recv_response()).collect()
+    }
+
+    fn answers(&self) -> usize {
+        self.len()
+    }
+}
+
+/// The client of a store.
+pub(super) enum Client {
+    Own(Box<Pool>),
+    /// Handed in: its connections are not ours to close, and a new one is made by it.
+    Lent { pool: SharedClient, timeout: Duration },
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(pool) => write!(f, "Client({})", pool.address),
+            Self::Lent { .. } => f.write_str("Client(handed in)"),
+        }
+    }
+}
+
+impl Client {
+    /// No I/O.
+    pub(super) fn new(options: &RedisOptions) -> Result<Self> {
+        Ok(Self::Own(Box::new(Pool {
+            client: options.client()?,
+            address: options.endpoint.to_string(),
+            connect_timeout: options.connect_timeout,
+            response_timeout: options.response_timeout,
+            size: options.pool_size,
+            state: Mutex::new(State { idle: Vec::new(), open: 0, era: 0 }),
+            freed: Condvar::new(),
+        })))
+    }
+
+    /// No I/O.
+    pub(super) fn lent(pool: SharedClient) -> Self {
+        Self::Lent { pool, timeout: RedisOptions::DEFAULT_TIMEOUT }
+    }
+
+    /// Makes a first connection, if there is none.
+    pub(super) fn open(&self) -> Result<()> {
+        match self {
+            Self::Own(pool) => {
+                let mut loan = pool.take(Within::new(None))?;
+                loan.sound = true;
+                Ok(())
+            }
+            Self::Lent { .. } => Ok(()),
+        }
+    }
+
+    /// Sends and waits for the answer.
+    pub(super) fn ask<R: Request>(&self, request: &R, effect: Effect, within: Within) -> Result<R::Answer> {
+        match self {
+            Self::Own(pool) => pool.ask(request, effect, within),
+            Self::Lent { pool, timeout } => match borrow(pool, request, *timeout, within)? {
+                Err(error) if is_broken(&error) && effect == Effect::Read => {
+                    borrow(pool, request, *timeout, within)?.map_err(|error| told(&error))
+                }
+                answer => answer.map_err(|error| unanswered(&error, effect)),
+            },
+        }
+    }
+
+    /// Closes what is idle; what is in use closes when it is done.
+    pub(super) fn close(&self) {
+        if let Self::Own(pool) = self {
+            pool.forget_idle();
+        }
+    }
+}
+
+/// Own rather than `r2d2`'s, which would keep the reason why the server cannot be reached to itself, wait until the end of
+/// the time-out before it says that much, and make connections in threads of its own.
+pub(super) struct Pool {
+    client: redis::Client,
+    address: String,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    size: usize,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+struct State {
+    /// The one used last is used next, so that the others may be closed by the server when they are not needed.
+    idle: Vec<(redis::Connection, Instant)>,
+    /// How many there are, those in use included.
+    open: usize,
+    /// Those of an earlier era are not taken back.
+    era: u64,
+}
+
+/// A connection in use, or the right to make one.
+struct Loan<'p> {
+    pool: &'p Pool,
+    connection: Option<redis::Connection>,
+    /// When it was used before, if it was.
+    idle_since: Option<Instant>,
+    era: u64,
+    /// Nothing is left over on it: it may be used again.
+    sound: bool,
+}
+
+impl Pool {
+    fn take(&self, within: Within) -> Result<Loan<'_>> {
+        let deadline = Instant::now() + within.at_most(self.connect_timeout)?;
+        let mut state = self.state.lock();
+        loop {
+            let loan = |connection, idle_since, era| Loan { pool: self, connection, idle_since, era, sound: false };
+            if let Some((connection, since)) = state.idle.pop() {
+                return Ok(loan(Some(connection), Some(since), state.era));
+            }
+            if state.open < self.size {
+                state.open += 1;
+                let mut loan = loan(None, None, state.era);
+                drop(state);
+                loan.connect(within)?;
+                return Ok(loan);
+            }
+            if self.freed.wait_until(&mut state, deadline).timed_out() {
+                let message = format!("all {} connections of the pool stayed in use", self.size);
+                return Err(Error::new(ErrorKind::Timeout, message));
+            }
+        }
+    }
+
+    fn ask<R: Request>(&self, request: &R, effect: Effect, within: Within) -> Result<R::Answer> {
+        let mut loan = self.take(within)?;
+        let stale = loan.idle_since.is_some_and(|since| since.elapsed() >= STALE);
+        if stale && effect == Effect::Change && loan.exchange(&redis::cmd("PING"), within)?.is_err() {
+            self.forget_idle();
+            loan.connect(within)?;
+        }
+        let may_repeat = match effect {
+            Effect::Read => loan.idle_since.is_some(),
+            Effect::Put => stale,
+            Effect::Change => false,
+        };
+        match loan.exchange(request, within)? {
+            Err(error) if may_repeat && is_broken(&error) => {
+                // The server went away, so the others are gone too.
+                self.forget_idle();
+                let lost = |later: Error| if effect == Effect::Read { later } else { later.with_outcome_unknown() };
+                loan.connect(within).map_err(lost)?;
+                loan.exchange(request, within).map_err(lost)?.map_err(|error| unanswered(&error, effect))
+            }
+            answer => answer.map_err(|error| unanswered(&error, effect)),
+        }
+    }
+
+    fn forget_idle(&self) {
+        let mut state = self.state.lock();
+        let idle = std::mem::take(&mut state.idle);
+        state.open -= idle.len();
+        state.era += 1;
+        drop(state);
+        self.freed.notify_all();
+    }
+}
+
+impl Loan<'_> {
+    /// A new connection in its place.
+    fn connect(&mut self, within: Within) -> Result<()> {
+        self.connection = None;
+        let pool = self.pool;
+        let connect = || {
+            let connection = pool.client.get_connection_with_timeout(within.at_most(pool.connect_timeout)?);
+            let connection = connection.map_err(|error| told(&error))?;
+            set_timeouts(&connection, Some(pool.response_timeout)).map_err(|error| told(&error))?;
+            Ok(connection)
+        };
+        self.connection = Some(connect()?);
+        self.era = pool.state.lock().era;
+        Ok(())
+    }
+
+    /// The outer error: nothing was sent.
+    fn exchange<R: Request>(&mut self, request: &R, within: Within) -> Result<RedisResult<R::Answer>> {
+        self.sound = false;
+        let usual = self.pool.response_timeout;
+        let timeout = within.for_answer(usual)?;
+        let Some(connection) = &mut self.connection else { return Err(timed_out()) };
+        if timeout != usual {
+            set_timeouts(connection, Some(timeout)).map_err(|error| told(&error))?;
+        }
+        let answer = request.send(connection);
+        self.sound = answer.is_ok() && (timeout == usual || set_timeouts(connection, Some(usual)).is_ok());
+        Ok(answer)
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let connection = self.connection.take().filter(|_| self.sound);
+        let mut state = self.pool.state.lock();
+        let closing = match connection {
+            Some(connection) if self.era == state.era => {
+                state.idle.push((connection, Instant::now()));
+                None
+            }
+            other => {
+                state.open -= 1;
+                other
+            }
+        };
+        drop(state);
+        self.pool.freed.notify_one();
+        drop(closing);
+    }
+}
+
+fn set_timeouts(connection: &redis::Connection, timeout: Option<Duration>) -> RedisResult<()> {
+    connection.set_read_timeout(timeout)?;
+    connection.set_write_timeout(timeout)
+}
+
+/// Over a connection of somebody else's pool. The outer error: nothing was sent.
+fn borrow<R: Request>(
+    pool: &SharedClient,
+    request: &R,
+    usual: Duration,
+    within: Within,
+) -> Result<RedisResult<R::Answer>> {
+    let unavailable = |error: r2d2::Error| {
+        let says = error.to_string();
+        match says.contains("AuthenticationFailed") {
+            true => Error::new(ErrorKind::PermissionDenied, "the server refused the user or the password"),
+            false => Error::new(ErrorKind::Connection, "the pool gave no connection").with_source(says),
+        }
+    };
+    let mut connection = pool.get_timeout(within.at_most(usual)?).map_err(unavailable)?;
+    set_timeouts(&connection, Some(within.for_answer(usual)?)).map_err(|error| told(&error))?;
+    let answer = request.send(&mut connection);
+    if answer.as_ref().is_err_and(RedisError::is_timeout) && request.answers() > 1 {
+        // The connection goes back, and each read that finds no answer makes it skip one that comes late.
+        let _ = connection.set_read_timeout(Some(Duration::from_millis(1)));
+        let _: RedisResult<Vec<Value>> = (1..request.answers()).map(|_| connection.recv_response()).collect();
+    }
+    // As the client makes them.
+    let _ = set_timeouts(&connection, None);
+    Ok(answer)
+}
