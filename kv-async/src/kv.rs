@@ -6,9 +6,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::{CallOptions, Capabilities, Description, ListOptions, Page, Result};
+use kv_core::{CallOptions, Capabilities, Description, Error, ErrorKind, ListOptions, Page, Result};
 
 use crate::collection::Collection;
+use crate::culler::Culler;
 use crate::store::Store;
 
 /// A store, ready for use. Cheap to clone; clones are the same store.
@@ -92,6 +93,33 @@ impl Kv {
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend does it alone.
     pub async fn cull(&self) -> Result<u64> {
         self.store().cull(&self.root.call_options()).await
+    }
+
+    /// Culls now and then every `interval`, in the background, until what this answers is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kv_async::Kv;
+    /// use kv_async::stores::MemoryStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> kv_async::Result<()> {
+    /// let kv = Kv::new(MemoryStore::new());
+    /// let _culler = kv.cull_every(Duration::from_secs(60)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cull`](Self::cull), which is tried first; [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument) for
+    /// an interval of zero.
+    pub async fn cull_every(&self, interval: Duration) -> Result<Culler> {
+        if interval.is_zero() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "the interval of culling is 0; it takes more"));
+        }
+        self.cull().await?;
+        Culler::start(Arc::clone(self.store()), interval)
     }
 
     /// Removes all that the store keeps under its names, in every collection, and nothing else; answers how many live

@@ -35,6 +35,9 @@
 
 mod attempts;
 mod collection;
+#[cfg(feature = "contract")]
+#[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
+pub mod contract;
 mod driver;
 mod kv;
 mod managed;
@@ -45,7 +48,12 @@ pub mod wrappers;
 
 mod flavour;
 
+mod culler;
+
+mod items;
+
 pub use collection::Collection;
+pub use culler::Culler;
 pub use driver::{Context, Driver};
 pub use kv::Kv;
 pub use managed::Managed;
@@ -60,3 +68,7 @@ pub use kv_core::{
     Result, Revision, Revisions, SharedClock, Stability, SystemClock, TimeLeft, Timestamp, Ttl, Value, ValueRef,
     Written,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

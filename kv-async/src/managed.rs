@@ -8,12 +8,14 @@ use kv_core::{
     CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, DeleteOptions, DeleteOutcome, Description,
     Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem,
     PutOptions, PutOutcome, Record, Result, Revisions, SharedClock, Timestamp, Value, ValueRef, Written,
-    check_collection, check_key,
 };
 
 use crate::driver::{Context, Driver};
 use crate::flavour;
 use crate::store::Store;
+
+mod limits;
+use limits::Limits;
 
 /// A [`Driver`] made a [`Store`]: names and TTLs are checked, set-up runs once (and again after it failed), expired
 /// entries are hidden, and errors are given their context. Every store of this crate is one.
@@ -56,65 +58,13 @@ struct Seed {
     value: Value,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    key: usize,
-    collection: usize,
-    value: Option<u64>,
-}
-
-impl Limits {
-    /// Every record read or written passes here, so that the one comparison is kept apart from the refusal.
-    #[inline]
-    fn check_name(self, name: Name<'_>) -> Result<()> {
-        self.check_collection(name.collection)?;
-        self.check_key(name.key)
-    }
-
-    #[inline]
-    fn check_collection(self, collection: &str) -> Result<()> {
-        check_collection(collection)?;
-        if collection.len() > self.collection {
-            return Err(too_long(ErrorKind::InvalidCollection, collection.len(), self.collection));
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn check_key(self, key: &str) -> Result<()> {
-        check_key(key)?;
-        if key.len() > self.key { Err(too_long(ErrorKind::InvalidKey, key.len(), self.key)) } else { Ok(()) }
-    }
-
-    fn check_value(self, len: usize) -> Result<()> {
-        match self.value {
-            Some(most) if len as u64 > most => {
-                let message = format!("the encoded value has {len} bytes; this store takes {most}");
-                Err(Error::new(ErrorKind::TooLarge, message))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-#[cold]
-fn too_long(kind: ErrorKind, len: usize, most: usize) -> Error {
-    Error::new(kind, format!("the name has {len} bytes; this store takes {most}"))
-}
-
 impl<D: Driver> Managed<D> {
     /// A store over this driver. Does no I/O.
     pub fn from_driver(driver: D) -> Self {
-        let Description { capabilities, .. } = driver.describe();
-        let limits = Limits {
-            key: capabilities.max_key_bytes,
-            collection: capabilities.max_collection_bytes,
-            value: capabilities.max_value_bytes,
-        };
         Self {
             kind: D::KIND,
+            limits: Limits::of(&driver.describe().capabilities),
             driver,
-            limits,
             clock: SharedClock::default(),
             revisions: Revisions::default(),
             default_collection: DEFAULT_COLLECTION.to_owned(),
@@ -197,7 +147,7 @@ impl<D: Driver> Managed<D> {
             let name = Name::new(&seed.collection, &seed.key);
             let record = Record::new(seed.value.as_ref(), cx.fresh_revision()).with_created(Some(cx.now));
             // A conflict is an entry that is there, which is what a seed is for.
-            let _ = self.driver.put(name, &record, &Condition::IfAbsent, cx).await?;
+            self.driver.put(name, &record, &Condition::IfAbsent, cx).await?;
         }
         self.is_ready.store(true, Ordering::Release);
         Ok(())

@@ -28,6 +28,8 @@ use crate::collection::Collection;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Item by item: [`into_items`](Self::into_items) is an `Iterator` in `kv-sync` and a `Stream` in `kv-async`.
 #[derive(Debug)]
 pub struct KeyPager(Pages);
 

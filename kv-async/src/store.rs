@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use kv_core::{
     CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, Decision, DeleteOptions, DeleteOutcome,
-    Description, Entry, Error, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions,
-    PutOutcome, Result, SystemClock, Timestamp, ValueRef, Written,
+    Description, Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page,
+    PutItem, PutOptions, PutOutcome, Result, SystemClock, Timestamp, ValueRef, Written,
 };
 
 use crate::attempts::Attempts;
@@ -80,7 +80,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// Built from [`get`](Self::get) and conditional writes unless the store has something better.
     async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        modify_by_condition(self, name, change, options).await
+        modify_by_condition(self, name, change, options, Expiry::Never).await
     }
 
     /// Lists a collection's live keys, or entries, one page of them.
@@ -135,12 +135,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Makes a change by reading, deciding, and writing on the condition that nothing happened in between.
-async fn modify_by_condition<S: Store + ?Sized>(
+/// Makes a change by reading, deciding, and writing on the condition that nothing happened in between. An entry that
+/// was not there before, and for which the change names no end, gets the expiry `created`.
+pub(crate) async fn modify_by_condition<S: Store + ?Sized>(
     store: &S,
     name: Name<'_>,
     change: &Change<'_>,
     options: &CallOptions,
+    created: Expiry,
 ) -> Result<Modified> {
     let mut attempts = Attempts::default();
     loop {
@@ -155,13 +157,24 @@ async fn modify_by_condition<S: Store + ?Sized>(
             }
             Decision::Put(next) => {
                 let record = next.record();
-                let put = PutOptions::of_record(&record).with_condition(condition).with_call(*options);
-                match store.put(name, record.value, &put).await? {
-                    PutOutcome::Written(written) => {
+                let mut put = PutOptions::of_record(&record).with_condition(condition).with_call(*options);
+                if before.is_none() && put.expiry == Expiry::Never {
+                    put.expiry = created;
+                }
+                match store.put(name, record.value, &put).await {
+                    Ok(PutOutcome::Written(written)) => {
+                        let record = record.with_expires(written.expires());
                         let after = Entry::with_revision(&record, written.revision());
                         return Ok(Modified::applied(before, Some(after)));
                     }
-                    PutOutcome::Conflict => false,
+                    Ok(PutOutcome::Conflict) => false,
+                    // The entry ended in between, and with it the instant that it was to keep.
+                    Err(error)
+                        if error.kind() == ErrorKind::InvalidTtl && ended_since(before.as_ref(), store.now()) =>
+                    {
+                        false
+                    }
+                    Err(error) => return Err(error),
                 }
             }
         };
@@ -170,6 +183,10 @@ async fn modify_by_condition<S: Store + ?Sized>(
         }
         attempts.pause().await?;
     }
+}
+
+fn ended_since(entry: Option<&Entry>, now: Timestamp) -> bool {
+    entry.and_then(Entry::expires).is_some_and(|expires| expires <= now)
 }
 
 /// A pointer to a store is that store.

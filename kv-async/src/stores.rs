@@ -7,13 +7,37 @@
 //! | [`MemoryStore`] | in this process, bounded if wished | exact | linearizable |
 //! | [`SimpleStore`] | in this process, in order | exact | linearizable |
 //! | [`NullStore`] | nowhere | - | unsupported |
+//! | [`DiskStore`] | in one SQLite file | exact | linearizable, across processes |
+//! | [`DiskcacheStore`] | in a directory of Python's `diskcache` | exact | linearizable, across processes |
+//! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
+//! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a Redis or Valkey server | exact, by this clock | linearizable |
 
+#[cfg(feature = "disk")]
+mod disk;
+#[cfg(feature = "disk")]
+mod diskcache;
 mod memory;
+#[cfg(feature = "disk")]
+mod multi_disk;
 mod null;
+#[cfg(feature = "redis")]
+mod redis;
 mod simple;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use disk::{DiskDriver, DiskOptions, DiskStore, Durability};
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use diskcache::{DiskcacheDriver, DiskcacheStore};
 pub use memory::{MemoryDriver, MemoryOptions, MemoryStore};
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use multi_disk::{MultiDiskDriver, MultiDiskOptions, MultiDiskStore};
 pub use null::{NullDriver, NullStore};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use redis::{RedisClientV1, RedisDriver, RedisOptions, RedisStore, ValkeyStore};
 pub use simple::{SimpleDriver, SimpleStore};
 
 use kv_core::{Atomicity, Capabilities, Listing};

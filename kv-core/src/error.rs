@@ -274,10 +274,10 @@ impl fmt::Display for Error {
             context(f, "operation", &operation)?;
         }
         if let Some(collection) = &inner.collection {
-            context(f, "collection", &format_args!("{collection:?}"))?;
+            context(f, "collection", &Shortened(collection))?;
         }
         if let Some(key) = &inner.key {
-            context(f, "key", &format_args!("{key:?}"))?;
+            context(f, "key", &Shortened(key))?;
         }
         if inner.outcome_unknown {
             context(f, "outcome", &"unknown")?;
@@ -289,6 +289,19 @@ impl fmt::Display for Error {
             write!(f, ": {source}")?;
         }
         Ok(())
+    }
+}
+
+/// A name in quotes, cut where it would fill the screen.
+struct Shortened<'a>(&'a str);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 80;
+        match self.0.char_indices().nth(SHOWN) {
+            None => write!(f, "{:?}", self.0),
+            Some((end, _)) => write!(f, "{:?}... ({} bytes)", &self.0[..end], self.0.len()),
+        }
     }
 }
 
@@ -329,6 +342,15 @@ mod tests {
     fn the_inner_layer_names_the_record() {
         let error = Error::new(ErrorKind::Corrupted, "damaged").at(Name::new("a", "b")).at(Name::new("c", "d"));
         assert_eq!((error.collection(), error.key()), (Some("a"), Some("b")));
+    }
+
+    #[test]
+    fn long_names_are_cut_in_messages_and_nowhere_else() {
+        let key = "\u{e9}".repeat(1000);
+        let error = Error::new(ErrorKind::Backend, "failed").at(Name::new("c", &key));
+        let shown = format!("key: {:?}... (2000 bytes)", "\u{e9}".repeat(80));
+        assert!(error.to_string().contains(&shown), "{error}");
+        assert_eq!(error.key(), Some(key.as_str()));
     }
 
     #[test]

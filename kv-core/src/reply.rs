@@ -58,8 +58,9 @@ impl From<&Entry> for Written {
 }
 
 /// What came of a conditional write. A conflict is an answer, not an error.
+///
+/// It may be dropped unread, for most writes have no condition.
 #[derive(Debug, Clone)]
-#[must_use = "the condition may not have held"]
 pub enum PutOutcome {
     /// The condition held, and the record was written.
     Written(Written),

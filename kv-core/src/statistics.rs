@@ -165,8 +165,8 @@ pub struct Tally {
 
 /// How long calls took, whatever they answered. A bulk call counts once.
 ///
-/// The percentiles are read from buckets whose widths grow with the time: what is told is never less than the truth, and
-/// at most a quarter more (from 137 seconds on it is 137 seconds).
+/// The percentiles are read from buckets whose widths grow with the time: what is told is never less than the truth,
+/// and at most a quarter more (from 137 seconds on it is 137 seconds).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Latency {
@@ -253,8 +253,8 @@ impl StatisticsSnapshot {
     }
 }
 
-/// The counters behind a statistics wrapper: to read them while the wrapper stands inside a stack. Cheap to clone; clones
-/// are the same counters.
+/// The counters behind a statistics wrapper: to read them while the wrapper stands inside a stack. Cheap to clone;
+/// clones are the same counters.
 ///
 /// Its memory is bounded: about 1.2 KiB for each operation that was used, of at most so many collections (1,024 unless
 /// told otherwise).

@@ -6,9 +6,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::{CallOptions, Capabilities, Description, ListOptions, Page, Result};
+use kv_core::{CallOptions, Capabilities, Description, Error, ErrorKind, ListOptions, Page, Result};
 
 use crate::collection::Collection;
+use crate::culler::Culler;
 use crate::store::Store;
 
 /// A store, ready for use. Cheap to clone; clones are the same store.
@@ -91,6 +92,32 @@ impl Kv {
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend does it alone.
     pub fn cull(&self) -> Result<u64> {
         self.store().cull(&self.root.call_options())
+    }
+
+    /// Culls now and then every `interval`, in the background, until what this answers is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use kv_sync::Kv;
+    /// use kv_sync::stores::MemoryStore;
+    ///
+    /// # fn main() -> kv_sync::Result<()> {
+    /// let kv = Kv::new(MemoryStore::new());
+    /// let _culler = kv.cull_every(Duration::from_secs(60))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cull`](Self::cull), which is tried first; [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument) for
+    /// an interval of zero.
+    pub fn cull_every(&self, interval: Duration) -> Result<Culler> {
+        if interval.is_zero() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "the interval of culling is 0; it takes more"));
+        }
+        self.cull()?;
+        Culler::start(Arc::clone(self.store()), interval)
     }
 
     /// Removes all that the store keeps under its names, in every collection, and nothing else; answers how many live

@@ -48,7 +48,7 @@ fn a_culler_frees_until_it_is_dropped() {
     let store = std::sync::Arc::new(kv_sync::stores::MemoryStore::new());
     let kv = kv_sync::Kv::from_arc(store.clone());
     let culler = kv.cull_every(tick).unwrap();
-    let _ = kv.put_with("a", &1, &ttl).unwrap();
+    kv.put_with("a", &1, &ttl).unwrap();
     while !store.driver().is_empty() {
         std::thread::sleep(tick);
     }
@@ -59,12 +59,12 @@ fn a_culler_frees_until_it_is_dropped() {
         let store = std::sync::Arc::new(kv_async::stores::MemoryStore::new());
         let kv = kv_async::Kv::from_arc(store.clone());
         let culler = kv.cull_every(tick).await.unwrap();
-        let _ = kv.put_with("a", &1, &ttl).await.unwrap();
+        kv.put_with("a", &1, &ttl).await.unwrap();
         while !store.driver().is_empty() {
             tokio::time::sleep(tick).await;
         }
         drop(culler);
-        let _ = kv.put_with("b", &1, &ttl).await.unwrap();
+        kv.put_with("b", &1, &ttl).await.unwrap();
         tokio::time::sleep(10 * tick).await;
         assert!(!store.driver().is_empty(), "dropped, it culls no more");
     });

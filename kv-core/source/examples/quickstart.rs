@@ -96,8 +96,7 @@ async fn store(kv: &Kv, events: &[(String, Event)], input: &Path) -> Result<(), 
     // What is strong is an alert too, for an hour.
     let strong: Vec<_> = events.iter().filter(|(_, event)| event.magnitude.is_some_and(|size| size >= 5.5)).collect();
     for (key, event) in &strong {
-        // The outcome matters only where there is a condition.
-        let _ = kv.collection("alerts").put_with(key, event, &PutOptions::ttl(HOUR)).await?;
+        kv.collection("alerts").put_with(key, event, &PutOptions::ttl(HOUR)).await?;
     }
 
     let name = input.file_name().unwrap_or_default().to_string_lossy();

@@ -147,7 +147,7 @@ impl<D: Driver> Managed<D> {
             let name = Name::new(&seed.collection, &seed.key);
             let record = Record::new(seed.value.as_ref(), cx.fresh_revision()).with_created(Some(cx.now));
             // A conflict is an entry that is there, which is what a seed is for.
-            let _ = self.driver.put(name, &record, &Condition::IfAbsent, cx).await?;
+            self.driver.put(name, &record, &Condition::IfAbsent, cx).await?;
         }
         self.is_ready.store(true, Ordering::Release);
         Ok(())

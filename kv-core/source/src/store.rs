@@ -133,8 +133,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Makes a change by reading, deciding, and writing on the condition that nothing happened in between. An entry that was
-/// not there before, and for which the change names no end, gets the expiry `created`.
+/// Makes a change by reading, deciding, and writing on the condition that nothing happened in between. An entry that
+/// was not there before, and for which the change names no end, gets the expiry `created`.
 #[maybe_async::maybe_async]
 pub(crate) async fn modify_by_condition<S: Store + ?Sized>(
     store: &S,

@@ -6,12 +6,15 @@
 //! | [`SimpleStore`] | in this process, in order | exact | linearizable |
 //! | [`NullStore`] | nowhere | - | unsupported |
 //! | [`DiskStore`] | in one SQLite file | exact | linearizable, across processes |
+//! | [`DiskcacheStore`] | in a directory of Python's `diskcache` | exact | linearizable, across processes |
 //! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
 //! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a Redis or Valkey server | exact, by this clock | linearizable |
 
 
 #[cfg(feature = "disk")]
 mod disk;
+#[cfg(feature = "disk")]
+mod diskcache;
 mod memory;
 #[cfg(feature = "disk")]
 mod multi_disk;
@@ -24,6 +27,9 @@ mod simple;
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
 pub use disk::{DiskDriver, DiskOptions, DiskStore, Durability};
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use diskcache::{DiskcacheDriver, DiskcacheStore};
 pub use memory::{MemoryDriver, MemoryOptions, MemoryStore};
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]

@@ -1,1 +1,509 @@
-//! Mutants.
+//! The suite can fail: stores that are wrong in one way each, and the checks that tell.
+#![cfg(feature = "contract")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kv_source::contract::{Deviation, Outcome, Setting, Subject, check, check_all};
+use kv_source::stores::SimpleDriver;
+use kv_source::{
+    Atomicity, CallOptions, Change, Condition, Context, Cursor, DeleteOutcome, Description, Driver, Entry, Error, ErrorKind,
+    KeyFilter, Kv, ListOptions, Listed, Managed, Modified, Name, Page, PutOptions, PutOutcome, Record, Result, Revision, Timestamp,
+    Value, ValueRef, Written,
+};
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Nothing is: the control.
+    Nothing,
+    JoinsNames,
+    FoldsCase,
+    CutsNames,
+    LeavesItsSpace,
+    ParsesNumbers,
+    TakesEmptyForAbsent,
+    RoundsInstantsDown,
+    ListsExpired,
+    DeletesExpired,
+    MeetsExpired,
+    KeepsTheOldTtl,
+    FreesNothing,
+    LosesMetadataOnTouch,
+    AnswersOutOfOrder,
+    TheFirstOfDoubleKeysWins,
+    CountsDoubleDeletes,
+    LosesALineOfAPage,
+    ListsByOffset,
+    ExceedsTheLimit,
+    ClearsNeighbours,
+    HidesABatchBehindOneRecord,
+    MissesForOutage,
+    MissesForDamage,
+    RepeatsRevisions,
+    IgnoresRevisions,
+    ModifiesInTwoSteps,
+    WrapsAround,
+    ReEncodes,
+    ForgetsCreated,
+    ConflictsAreErrors,
+    ShowsValues,
+    SaysItHasNoConditions,
+    DoesNothingSilently,
+}
+
+use Fault::*;
+
+#[derive(Debug)]
+struct Wrong {
+    inner: Arc<SimpleDriver>,
+    fault: Fault,
+    cut_off: Arc<AtomicBool>,
+}
+
+const DAMAGED: &[u8] = b"\"damaged\"";
+
+/// Before every expiry, so that nothing has ended.
+fn before_all(mut cx: Context<'_>) -> Context<'_> {
+    cx.now = Timestamp::MIN;
+    cx
+}
+
+/// A pause in which others come between.
+#[inline(never)]
+fn dawdle() {
+    for turn in 0..5_000_u32 {
+        std::hint::black_box(turn);
+    }
+}
+
+impl Wrong {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    /// The names that it stores under.
+    fn place(&self, name: Name<'_>) -> (String, String) {
+        let key = match self.fault {
+            JoinsNames => return ("all".to_owned(), format!("{}::{}", name.collection, name.key)),
+            FoldsCase => name.key.to_lowercase(),
+            CutsNames => name.key.chars().take(255).collect(),
+            _ => name.key.to_owned(),
+        };
+        (name.collection.to_owned(), key)
+    }
+
+    fn reach(&self) -> Result<()> {
+        if self.cut_off.load(Ordering::SeqCst) { Err(Error::new(ErrorKind::Connection, "refused")) } else { Ok(()) }
+    }
+
+    /// What it makes of a record that it read.
+    fn read(&self, entry: Option<Entry>) -> Result<Option<Entry>> {
+        let Some(entry) = entry else { return Ok(None) };
+        if entry.value().as_encoded() == DAMAGED {
+            let missing = self.is(MissesForDamage);
+            return if missing { Ok(None) } else { Err(Error::new(ErrorKind::Corrupted, "the record is damaged")) };
+        }
+        if self.is(ShowsValues) && !entry.value().is_json() {
+            return Err(Error::new(ErrorKind::Decode, String::from_utf8_lossy(entry.value().as_encoded()).into_owned()));
+        }
+        let empty = matches!(entry.value().as_encoded(), b"null" | b"" | b"\"\"");
+        Ok(Some(entry).filter(|_| !(empty && self.is(TakesEmptyForAbsent))))
+    }
+}
+
+#[maybe_async::maybe_async(AFIT)]
+impl Driver for Wrong {
+    const KIND: &'static str = "Wrong";
+
+    fn describe(&self) -> Description {
+        let mut description = self.inner.describe();
+        if self.is(SaysItHasNoConditions) {
+            description.capabilities.conditional = Atomicity::Unsupported;
+        }
+        if self.is(DoesNothingSilently) {
+            description.capabilities.cull = false;
+        }
+        description
+    }
+
+    async fn setup(&self) -> Result<()> {
+        self.reach()
+    }
+
+    async fn get(&self, name: Name<'_>, head: bool, call: &CallOptions) -> Result<Option<Entry>> {
+        if self.is(MissesForOutage) && self.reach().is_err() {
+            return Ok(None);
+        }
+        self.reach()?;
+        let (collection, key) = self.place(name);
+        let found = self.inner.get(Name::new(&collection, &key), head, call).await?;
+        self.read(found)
+    }
+
+    async fn get_many(
+        &self,
+        collection: &str,
+        keys: &[&str],
+        head: bool,
+        call: &CallOptions,
+    ) -> Result<Vec<Result<Option<Entry>>>> {
+        let mut keys = keys.to_vec();
+        if self.is(AnswersOutOfOrder) {
+            keys.sort_unstable();
+        }
+        let mut answers = Vec::new();
+        for key in keys {
+            let answer = self.get(Name::new(collection, key), head, call).await;
+            match answer {
+                Err(error) if self.is(HidesABatchBehindOneRecord) => return Err(error),
+                Err(error) if error.kind() != ErrorKind::Corrupted => return Err(error),
+                answer => answers.push(answer),
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn put(
+        &self,
+        name: Name<'_>,
+        record: &Record<'_>,
+        condition: &Condition,
+        cx: Context<'_>,
+    ) -> Result<PutOutcome> {
+        self.reach()?;
+        let (collection, key) = self.place(name);
+        let name = Name::new(&collection, &key);
+        let mut record = *record;
+        let mut condition = condition.clone();
+        let parsed = match record.value.decode::<serde_json::Value>() {
+            Ok(value) if self.is(ParsesNumbers) => Value::encode(&value)?,
+            _ => record.value.to_value(),
+        };
+        record.value = parsed.as_ref();
+        match self.fault {
+            RoundsInstantsDown => {
+                let whole = |instant: Timestamp| Timestamp::from_micros(instant.as_micros() / 1_000_000 * 1_000_000);
+                record.expires = record.expires.and_then(whole);
+            }
+            KeepsTheOldTtl => {
+                let old = self.inner.get(name, true, &CallOptions::default()).await?;
+                record.expires = record.expires.or(old.and_then(|entry| entry.expires()));
+            }
+            RepeatsRevisions => record.revision = 7,
+            IgnoresRevisions if matches!(condition, Condition::IfRevision(_)) => condition = Condition::IfPresent,
+            ForgetsCreated => record.created = None,
+            _ => {}
+        }
+        let cx = if self.is(MeetsExpired) { before_all(cx) } else { cx };
+        let outcome = self.inner.put(name, &record, &condition, cx).await?;
+        if self.is(ConflictsAreErrors) && !outcome.is_written() {
+            return Err(Error::new(ErrorKind::Backend, "a conflict"));
+        }
+        Ok(outcome)
+    }
+
+    async fn put_many(
+        &self,
+        collection: &str,
+        records: &[(&str, Record<'_>)],
+        cx: Context<'_>,
+    ) -> Result<Vec<Result<Written>>> {
+        let mut written = BTreeSet::new();
+        let mut answers = Vec::new();
+        for (key, record) in records {
+            let answer = Written::new(Revision::from_number(record.revision), record.expires);
+            if self.is(TheFirstOfDoubleKeysWins) && !written.insert(*key) {
+                answers.push(Ok(answer));
+                continue;
+            }
+            let outcome = self.put(Name::new(collection, key), record, &Condition::Always, cx).await?;
+            answers.push(Ok(outcome.written().unwrap_or(answer)));
+        }
+        Ok(answers)
+    }
+
+    async fn delete(&self, name: Name<'_>, condition: &Condition, cx: Context<'_>) -> Result<DeleteOutcome> {
+        self.reach()?;
+        let (collection, key) = self.place(name);
+        let cx = if self.is(DeletesExpired) { before_all(cx) } else { cx };
+        self.inner.delete(Name::new(&collection, &key), condition, cx).await
+    }
+
+    async fn delete_many(&self, collection: &str, keys: &[&str], cx: Context<'_>) -> Result<Vec<Result<bool>>> {
+        let mut there = Vec::new();
+        for key in keys {
+            let entry = self.get(Name::new(collection, key), true, &CallOptions::default()).await;
+            there.push(matches!(&entry, Ok(Some(entry)) if !cx.has_ended(entry.expires())));
+        }
+        let mut answers = Vec::new();
+        for (key, was_there) in keys.iter().zip(there) {
+            let outcome = self.delete(Name::new(collection, key), &Condition::Always, cx).await?;
+            answers.push(Ok(outcome == DeleteOutcome::Deleted || (self.is(CountsDoubleDeletes) && was_there)));
+        }
+        Ok(answers)
+    }
+
+    async fn ping(&self, _cx: Context<'_>) -> Result<()> {
+        self.reach()
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn modify(&self, name: Name<'_>, change: &Change<'_>, cx: Context<'_>) -> Result<Modified> {
+        let condition_of = |entry: Option<&Entry>| match entry {
+            _ if self.is(ModifiesInTwoSteps) => Condition::Always,
+            Some(entry) => Condition::IfRevision(entry.revision()),
+            None => Condition::IfAbsent,
+        };
+        for _ in 0..1000 {
+            let found = self.get(name, false, &CallOptions::default()).await?;
+            let before = if self.is(MeetsExpired) { found } else { cx.live(found) };
+            dawdle();
+            let decided = change.decide(before.as_ref(), cx.now, cx.fresh_revision());
+            let decision = match (decided, change, &before) {
+                (Err(_), Change::Increment(by), Some(entry)) if self.is(WrapsAround) && entry.decode::<i64>().is_ok() => {
+                    let sum = entry.decode::<i64>()?.wrapping_add(*by);
+                    let value = Value::encode(&sum)?;
+                    let record = Record::new(value.as_ref(), cx.fresh_revision()).with_expires(entry.expires());
+                    let _ = self.put(name, &record, &Condition::Always, cx).await?;
+                    return Ok(Modified::applied(before.clone(), Some(Entry::new(&record))));
+                }
+                (decided, ..) => decided?,
+            };
+            let condition = condition_of(before.as_ref());
+            match decision {
+                kv_core::Decision::Leave => return Ok(Modified::unapplied(before)),
+                kv_core::Decision::Delete => {
+                    if self.delete(name, &condition, cx).await? == DeleteOutcome::Deleted {
+                        return Ok(Modified::applied(before, None));
+                    }
+                    if self.is(ModifiesInTwoSteps) {
+                        return Ok(Modified::applied(before, None));
+                    }
+                }
+                kv_core::Decision::Put(next) => {
+                    let mut record = next.record();
+                    if self.is(LosesMetadataOnTouch) && matches!(change, Change::Touch(_)) {
+                        record.metadata = None;
+                    }
+                    let text = match record.value.decode::<serde_json::Value>() {
+                        Ok(value) if self.is(ReEncodes) => Value::encode(&value)?,
+                        _ => record.value.to_value(),
+                    };
+                    record.value = text.as_ref();
+                    let outcome = self.put(name, &record, &condition, cx).await?;
+                    if let Some(written) = outcome.written() {
+                        let after = Entry::with_revision(&record, written.revision());
+                        return Ok(Modified::applied(before, Some(after)));
+                    }
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Contended, "another writer was first"))
+    }
+
+    async fn list(&self, collection: &str, options: &ListOptions, cx: Context<'_>) -> Result<Page<Listed>> {
+        self.reach()?;
+        let mut options = options.clone();
+        let cx = if self.is(ListsExpired) { before_all(cx) } else { cx };
+        if self.is(ListsByOffset) {
+            let offset: usize = match &options.cursor {
+                Some(cursor) => cursor.as_str().parse().map_err(|_| cursor.refusal())?,
+                None => 0,
+            };
+            let limit = options.limit;
+            options.cursor = None;
+            options.limit = usize::MAX;
+            let all = self.inner.list(collection, &options, cx).await?.items;
+            let next = offset.saturating_add(limit);
+            let next = (next < all.len()).then(|| Cursor::new(next.to_string()));
+            return Ok(Page::new(all.into_iter().skip(offset).take(limit).collect(), next));
+        }
+        if self.is(ExceedsTheLimit) {
+            options.limit = options.limit.saturating_add(1);
+        }
+        let mut page = self.inner.list(collection, &options, cx).await?;
+        if self.is(LosesALineOfAPage) && page.next.is_some() && options.limit > 1 {
+            page.items.pop();
+        }
+        for line in &mut page.items {
+            let entry = line.entry.take().map(|entry| self.read(Some(entry?)));
+            line.entry = entry.and_then(kv_source::Result::transpose);
+        }
+        Ok(page)
+    }
+
+    async fn collections(&self, options: &ListOptions, cx: Context<'_>) -> Result<Page<String>> {
+        self.reach()?;
+        let cx = if self.is(ListsExpired) { before_all(cx) } else { cx };
+        self.inner.collections(options, cx).await
+    }
+
+    async fn clear(&self, collection: &str, filter: &KeyFilter, cx: Context<'_>) -> Result<u64> {
+        self.reach()?;
+        if self.is(ClearsNeighbours) && *filter == KeyFilter::all() {
+            return self.inner.destroy(cx).await;
+        }
+        self.inner.clear(collection, filter, cx).await
+    }
+
+    async fn destroy(&self, cx: Context<'_>) -> Result<u64> {
+        self.reach()?;
+        self.inner.destroy(cx).await
+    }
+
+    async fn cull(&self, cx: Context<'_>) -> Result<u64> {
+        self.reach()?;
+        match self.fault {
+            FreesNothing | DoesNothingSilently => Ok(0),
+            _ => self.inner.cull(cx).await,
+        }
+    }
+}
+
+/// A wrong store under test.
+#[derive(Debug)]
+struct Mutant {
+    fault: Fault,
+    drivers: Mutex<HashMap<String, Arc<SimpleDriver>>>,
+    cut_off: Mutex<HashMap<String, Arc<AtomicBool>>>,
+}
+
+impl Mutant {
+    fn new(fault: Fault) -> Self {
+        Self { fault, drivers: Mutex::default(), cut_off: Mutex::default() }
+    }
+
+    fn flag(&self, setting: &Setting) -> Arc<AtomicBool> {
+        Arc::clone(self.cut_off.lock().unwrap().entry(setting.space.clone()).or_default())
+    }
+}
+
+#[maybe_async::maybe_async]
+impl Subject for Mutant {
+    fn open(&self, setting: &Setting) -> Kv {
+        let space = if self.fault == LeavesItsSpace { &setting.space[..20] } else { setting.space.as_str() };
+        let inner = Arc::clone(self.drivers.lock().unwrap().entry(space.to_owned()).or_default());
+        let wrong = Wrong { inner, fault: self.fault, cut_off: self.flag(setting) };
+        Kv::new(setting.apply(Managed::from_driver(wrong)))
+    }
+
+    async fn damage(&self, setting: &Setting, name: Name<'_>) -> bool {
+        let damaged = ValueRef::Json(DAMAGED);
+        let c = self.open(setting).collection(name.collection);
+        c.put_value(name.key, damaged, &PutOptions::default()).await.is_ok()
+    }
+
+    async fn cut_off(&self, setting: &Setting, off: bool) -> bool {
+        self.flag(setting).store(off, Ordering::SeqCst);
+        true
+    }
+}
+
+/// Every fault, and checks that must tell it.
+const TELL: &[(Fault, &[&str])] = &[
+    (JoinsNames, &["n3_joined_names_do_not_collide"]),
+    (FoldsCase, &["n2_every_key_works_and_is_its_own", "n5_listings_give_the_true_names"]),
+    (CutsNames, &["n2_every_key_works_and_is_its_own"]),
+    (LeavesItsSpace, &["n4_no_name_leaves_its_space", "o6_destroy_leaves_other_spaces"]),
+    (ParsesNumbers, &["v2_json_comes_back_as_it_was", "v2_integers_come_back_exactly", MODEL]),
+    (TakesEmptyForAbsent, &["v2_empty_values_are_values", MODEL]),
+    (RoundsInstantsDown, &["t1_instants_are_whole_microseconds", "t1_the_given_clock_judges"]),
+    (ListsExpired, &["t2_from_its_instant_an_entry_is_gone", "o5_long_listings_are_not_cut_short", MODEL]),
+    (DeletesExpired, &["t2_from_its_instant_an_entry_is_gone", "o4_delete_many_counts_live_entries_once", MODEL]),
+    (
+        MeetsExpired,
+        &["t2_from_its_instant_no_condition_meets_an_entry", "t2_from_its_instant_no_change_meets_an_entry", MODEL],
+    ),
+    (KeepsTheOldTtl, &["t5_put_without_a_ttl_makes_permanent", "o1_put_replaces_the_whole_record", MODEL]),
+    (FreesNothing, &["t6_cull_frees_what_has_expired"]),
+    (LosesMetadataOnTouch, &["c3_changes_keep_what_they_do_not_name", MODEL]),
+    (AnswersOutOfOrder, &["o2_batches_are_read_in_order", MODEL]),
+    (TheFirstOfDoubleKeysWins, &["o3_of_double_keys_the_last_wins", MODEL]),
+    (CountsDoubleDeletes, &["o4_delete_many_counts_live_entries_once", MODEL]),
+    (LosesALineOfAPage, &["o5_pages_together_have_every_key", "o5_no_steady_key_is_lost_while_others_write", MODEL]),
+    (ListsByOffset, &["o5_cursors_survive"]),
+    (ExceedsTheLimit, &["o5_pages_together_have_every_key"]),
+    (ClearsNeighbours, &["o6_clear_leaves_the_neighbours"]),
+    (HidesABatchBehindOneRecord, &["o7_a_batch_reports_it_at_its_position"]),
+    (MissesForOutage, &["e2_an_outage_is_never_a_miss"]),
+    (MissesForDamage, &["e3_what_cannot_be_read_is_corrupted", "o7_a_batch_reports_it_at_its_position"]),
+    (RepeatsRevisions, &["c1_every_change_gives_a_fresh_revision", "c2_conditions_are_what_they_say"]),
+    (IgnoresRevisions, &["c2_conditions_are_what_they_say", "c4_a_conflict_is_an_answer_and_changes_nothing", MODEL]),
+    (
+        ModifiesInTwoSteps,
+        &["c2_concurrent_increments_all_count", "c2_concurrent_get_and_put_lose_and_double_nothing"],
+    ),
+    (WrapsAround, &["c3_increment_is_on_64_bits", MODEL]),
+    (ReEncodes, &["c3_nothing_re_encodes_a_stored_document", MODEL]),
+    (ForgetsCreated, &["t7_created_is_the_given_clock_s_instant", "c3_changes_keep_what_they_do_not_name", MODEL]),
+    (ConflictsAreErrors, &["c4_a_conflict_is_an_answer_and_changes_nothing", "c2_of_concurrent_claims_one_wins", MODEL]),
+    (ShowsValues, &["e1_no_value_is_shown"]),
+    (SaysItHasNoConditions, &["what_is_left_out_answers_unsupported"]),
+    (DoesNothingSilently, &["what_is_left_out_answers_unsupported"]),
+];
+
+const MODEL: &str = "random_operations_agree_with_the_reference";
+
+#[maybe_async::test(
+    feature = "is_sync",
+    async(not(feature = "is_sync"), tokio::test(flavor = "multi_thread", worker_threads = 2))
+)]
+async fn what_is_not_wrong_passes() {
+    let report = check_all(&Mutant::new(Nothing)).await;
+    report.assert_held();
+    assert_eq!(
+        report.skipped(),
+        ["o3_atomic_batches_do_not_mix", "l1_entries_outlive_their_handle"],
+        "a subject that helps has nearly all checked: {report}"
+    );
+}
+
+#[maybe_async::test(
+    feature = "is_sync",
+    async(not(feature = "is_sync"), tokio::test(flavor = "multi_thread", worker_threads = 2))
+)]
+async fn every_fault_is_told_by_the_check_of_its_clause() {
+    let mut untold = Vec::new();
+    for (fault, checks) in TELL {
+        for name in *checks {
+            let outcome = check(name, &Mutant::new(*fault)).await;
+            if !matches!(outcome, Outcome::Failed(_)) {
+                untold.push(format!("{fault:?} is not told by {name}: {outcome:?}"));
+            }
+        }
+    }
+    assert!(untold.is_empty(), "{untold:#?}");
+}
+
+/// A deviation is skipped, and told in the report.
+#[derive(Debug)]
+struct Declared(Mutant);
+
+impl Subject for Declared {
+    fn open(&self, setting: &Setting) -> Kv {
+        self.0.open(setting)
+    }
+
+    fn deviations(&self) -> Vec<Deviation> {
+        vec![Deviation { check: "t6_cull_frees_what_has_expired", why: "it keeps everything, see its own tests" }]
+    }
+}
+
+#[maybe_async::test(
+    feature = "is_sync",
+    async(not(feature = "is_sync"), tokio::test(flavor = "multi_thread", worker_threads = 2))
+)]
+async fn what_deviates_on_purpose_does_not_fail() {
+    let report = check_all(&Declared(Mutant::new(FreesNothing))).await;
+    assert_eq!(report.failed(), [""; 0], "{report}");
+    let text = report.to_string();
+    assert!(text.contains("deviates t6_cull_frees_what_has_expired: it keeps everything"), "{text}");
+    assert!(text.contains("Wrong: ") && text.contains("skipped  e3_"), "{text}");
+    let report = check_all(&Mutant::new(FreesNothing)).await;
+    assert_eq!(report.failed(), ["t6_cull_frees_what_has_expired"], "{report}");
+}

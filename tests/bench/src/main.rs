@@ -1,7 +1,8 @@
 //! Floor, ours and peers in turn: what the library costs over the bare map or driver doing the same work.
 //!
-//! `kv-bench [memory|disk|redis|layers|rss|allocations]... [--quick]`; all of them without a name. Prints Markdown, and
-//! unless it was `--quick` keeps what it measured in `results/`: `results.json`, `results.md` and `results.svg`.
+//! `kv-bench [memory|disk|redis|layers|allocations|rss]... [--quick] [--only TEXT]`; all of them without a name. Prints
+//! Markdown, and keeps what it measured in `results/`: `results.json`, `results.md` and `results.svg`; but not after
+//! `--quick`, nor after `--only`, which leaves out whatever has not this text in `group, config, operation`.
 
 mod alloc;
 mod bars;
@@ -14,13 +15,13 @@ mod table;
 
 use std::process::ExitCode;
 
-use groups::{allocations, disk, layers, memory, rss};
+use groups::{allocations, disk, layers, memory, redis, rss};
 use measure::{Plan, Row};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-const GROUPS: [&str; 5] = ["memory", "disk", "layers", "allocations", "rss"];
+const GROUPS: [&str; 6] = ["memory", "disk", "redis", "layers", "allocations", "rss"];
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,11 +33,15 @@ fn main() -> ExitCode {
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     arguments.retain(|argument| argument != "--quick");
+    let mut only = "";
+    if let Some(at) = arguments.iter().position(|argument| argument == "--only") {
+        only = arguments.drain(at..).nth(1).map_or("", |text| text.leak());
+    }
     if let Some(stranger) = arguments.iter().find(|argument| !GROUPS.contains(&argument.as_str())) {
         eprintln!("no such bench: {stranger}; there are {}", GROUPS.join(", "));
         return ExitCode::from(2);
     }
-    let plan = Plan::new(quick);
+    let plan = Plan::new(quick, only);
     let mut rows: Vec<Row> = Vec::new();
     let mut failed = false;
     for group in GROUPS {
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         let measured = match group {
             "memory" => Ok(memory::run(plan)),
             "disk" => disk::run(plan),
+            "redis" => redis::run(plan),
             "layers" => Ok(layers::run(plan)),
             "allocations" => Ok(allocations::run()),
             "rss" => Ok(rss::run()),
@@ -60,7 +66,10 @@ fn main() -> ExitCode {
         }
     }
     println!("{}", table::markdown(&rows));
-    if !quick && let Err(error) = table::keep(&rows) {
+    if !quick
+        && only.is_empty()
+        && let Err(error) = table::keep(&rows)
+    {
         eprintln!("the results could not be written: {error}");
         failed = true;
     }

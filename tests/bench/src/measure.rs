@@ -9,15 +9,19 @@ use crate::subjects::{Op, Subject};
 pub struct Plan {
     pub rounds: usize,
     pub slice: Duration,
+    /// Only what has this in `group, config, operation`.
+    pub only: &'static str,
 }
 
 impl Plan {
-    pub fn new(quick: bool) -> Self {
-        if quick {
-            Self { rounds: 5, slice: Duration::from_millis(8) }
-        } else {
-            Self { rounds: 15, slice: Duration::from_millis(30) }
-        }
+    pub fn new(quick: bool, only: &'static str) -> Self {
+        let (rounds, slice) = if quick { (7, 6) } else { (31, 14) };
+        Self { rounds, slice: Duration::from_millis(slice), only }
+    }
+
+    /// Fewer rounds, longer ones: for what is slow now and then by itself, as a log that is taken up into its file.
+    pub fn longer(self) -> Self {
+        Self { rounds: self.rounds.div_ceil(2), slice: self.slice * 4, ..self }
     }
 }
 
@@ -41,6 +45,9 @@ pub struct Row {
 
 /// Measures an operation of all subjects that have it; the first is the floor.
 pub fn compare(group: &str, config: &str, op: Op, subjects: &[Box<dyn Subject>], plan: Plan) -> Vec<Row> {
+    if !format!("{group}, {config}, {}", op.name()).contains(plan.only) {
+        return Vec::new();
+    }
     let subjects: Vec<&dyn Subject> = subjects.iter().map(AsRef::as_ref).filter(|subject| subject.has(op)).collect();
     let counts: Vec<usize> = subjects.iter().map(|subject| calibrate(*subject, op, plan.slice)).collect();
     let mut times = vec![Vec::with_capacity(plan.rounds); subjects.len()];

@@ -122,7 +122,16 @@ pub(super) fn needs(has: bool, otherwise: &'static str) -> Held {
 pub(super) fn ok<T>(answer: Result<T>, what: &str) -> T {
     match answer {
         Ok(answer) => answer,
-        Err(error) => panic!("{what}: failed: {error}"),
+        Err(error) => panic!("{what}: failed: {}", short(&error)),
+    }
+}
+
+/// An error's text, without the most of a name of thousands of bytes.
+fn short(error: &Error) -> String {
+    let text = error.to_string();
+    match text.char_indices().nth(400) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text,
     }
 }
 
@@ -152,7 +161,7 @@ pub(super) fn refused<T>(answer: Result<T>, kind: ErrorKind, what: &str) -> Erro
     match answer {
         Ok(_) => panic!("{what}: was not refused; {kind:?} was due"),
         Err(error) if error.kind() == kind => error,
-        Err(error) => panic!("{what}: was refused as {:?} and not as {kind:?}: {error}", error.kind()),
+        Err(error) => panic!("{what}: was refused as {:?} and not as {kind:?}: {}", error.kind(), short(&error)),
     }
 }
 

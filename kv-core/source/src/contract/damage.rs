@@ -23,12 +23,19 @@ pub async fn e3_what_cannot_be_read_is_corrupted(case: &Case<'_>) -> Held {
         for error in [
             refused(c.get::<i64>("broken").await, ErrorKind::Corrupted, "E3: get"),
             refused(c.get_entry("broken").await, ErrorKind::Corrupted, "E3: get_entry"),
-            refused(c.exists("broken").await, ErrorKind::Corrupted, "E3: exists"),
-            refused(c.ttl("broken").await, ErrorKind::Corrupted, "E3: ttl"),
         ] {
             assert_eq!((error.collection(), error.key()), (Some("c"), Some("broken")), "E3: it names where it is: {error}");
             assert!(!error.is_retryable(), "E3: no retry can help: {error}");
         }
+    }
+    // What is wanted of it may be sound; it is not absent.
+    match c.exists("broken").await {
+        Ok(there) => assert!(there, "E3: it is not absent"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupted, "E3: exists: {error}"),
+    }
+    match c.ttl("broken").await {
+        Ok(left) => assert!(left.is_some(), "E3: it is not absent"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupted, "E3: ttl: {error}"),
     }
     case.has_conditions()?;
     for error in [
@@ -60,8 +67,8 @@ pub async fn o7_a_batch_reports_it_at_its_position(case: &Case<'_>) -> Held {
     let error = answers.into_iter().nth(1).unwrap().unwrap_err();
     assert_eq!((error.collection(), error.key()), (Some("c"), Some("broken")), "E1: {error}");
     let answers = ok(c.ttl_many(&keys).await, "O7: ttl_many");
-    let sound: Vec<_> = answers.iter().map(Result::is_ok).collect();
-    assert_eq!(sound, [true, false, true, true, false], "O7: ttl_many");
+    let there: Vec<_> = answers.iter().map(|answer| answer.as_ref().map_or(true, Option::is_some)).collect();
+    assert_eq!(there, [true, true, true, false, true], "O7: ttl_many");
     Ok(())
 }
 

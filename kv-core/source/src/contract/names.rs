@@ -154,11 +154,13 @@ pub async fn n4_no_name_leaves_its_space(case: &Case<'_>) -> Held {
     case.keeps()?;
     let space = &case.setting.space;
     let other = Case::open_in(case.subject, case.setting.in_space(format!("{space}0"))).await;
-    let mut names = samples::names(case.can.max_key_bytes.min(case.can.max_collection_bytes));
+    let most = [&case.can, &other.can].map(|can| can.max_key_bytes.min(can.max_collection_bytes));
+    let mut names = samples::names(most[0].min(most[1]));
     // Where the other space may lie, seen from this one.
     for around in ["../{}", "..\\{}", "../../{}", "{}", "{}::c", "{}:c", "{}/c", "0", "0::c", "0/c", ":0", "../{}/c"] {
         names.push(around.replace("{}", &other.setting.space));
     }
+    let names = set_of(names);
     for name in &names {
         ok(other.kv.collection("c").put(name, "theirs").await, "N4: put");
         ok(case.kv.collection(name.as_str()).put("c", "ours").await, "N4: put");

@@ -160,7 +160,7 @@ pub(super) fn bytes() -> Vec<Vec<u8>> {
         b"\xff\xfe\0\0".to_vec(),
         b"\x1f\x8b\x08\0".to_vec(),
         vec![0; 100_000],
-        (0..100_000_u32).map(|n| (n * 2_654_435_761 >> 24) as u8).collect(),
+        (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect(),
     ]
 }
 

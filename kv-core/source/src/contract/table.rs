@@ -46,8 +46,8 @@ macro_rules! contract_tests {
     ($subject:expr $(,)?) => {
         $crate::contract_tests! { @list tests [$subject, ::core::option::Option::None] }
     };
-    ($subject:expr, skips: [$($skip:literal),* $(,)?] $(,)?) => {
-        $crate::contract_tests! { @list tests [$subject, ::core::option::Option::Some(&[$($skip),*])] }
+    ($subject:expr, skips: $skips:expr $(,)?) => {
+        $crate::contract_tests! { @list tests [$subject, ::core::option::Option::Some(&$skips)] }
     };
     (@tests [$subject:expr, $skips:expr] $($module:ident::$name:ident [$($clause:literal),*])*) => {
         $(

@@ -31,8 +31,9 @@ pub(crate) use engine::{Effort, Engine, run_blocking};
 pub(crate) use fault::Fault;
 pub(crate) use group::Steps;
 pub use options::{DiskOptions, Durability};
+pub(crate) use owned::OwnedChange;
 
-use owned::{OwnedChange, OwnedKeys, OwnedName, OwnedRecords};
+use owned::{OwnedKeys, OwnedName, OwnedRecords};
 
 /// A store in one SQLite file, for several processes at once.
 ///
@@ -285,9 +286,8 @@ impl Driver for DiskDriver {
             let job = move |connection: &rusqlite::Connection| rows::delete_if(connection, name.get(), revision, now);
             return self.engine.write(Steps::Many, cx.timeout, job).await;
         }
-        let job = move |connection: &rusqlite::Connection| {
-            rows::delete(&mut rows::deleting(connection)?, name.get(), now)
-        };
+        let job =
+            move |connection: &rusqlite::Connection| rows::delete(&mut rows::deleting(connection)?, name.get(), now);
         let live = self.engine.write(Steps::One, cx.timeout, job).await?;
         Ok(if live { DeleteOutcome::Deleted } else { DeleteOutcome::Missing })
     }

@@ -1,11 +1,11 @@
 //! The store with one SQLite file a collection.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kv_core::formats::disk::{FileName, file_name, parse_file_name};
+use kv_core::formats::disk::{FileName, file_name};
 use kv_core::{
     CallOptions, Change, Condition, Cursor, DeleteOutcome, Description, Entry, Error, ErrorKind, KeyFilter,
     ListOptions, Listed, Modified, Name, Page, PutOutcome, Record, Result, Stability, Written,
@@ -16,6 +16,7 @@ use super::disk::{DiskDriver, DiskOptions, capabilities, run_blocking};
 use crate::driver::{Context, Driver};
 use crate::managed::Managed;
 
+mod directory;
 #[cfg(test)]
 mod tests;
 
@@ -206,7 +207,7 @@ impl MultiDiskDriver {
     /// The names of all collections that have a file, in order.
     async fn names(&self) -> Result<Vec<String>> {
         let directory = self.directory.clone();
-        let found = run_blocking(move || ours(&directory)).await?;
+        let found = run_blocking(move || directory::ours(&directory)).await?;
         let mut names = Vec::with_capacity(found.len());
         for (file, name) in found {
             match name {
@@ -241,51 +242,6 @@ impl MultiDiskDriver {
     }
 }
 
-/// The files of collections in this directory.
-fn ours(directory: &Path) -> Result<Vec<(String, FileName)>> {
-    let unreadable = |error: std::io::Error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => ErrorKind::Configuration,
-            _ => ErrorKind::Backend,
-        };
-        Error::new(kind, format!("the directory {} cannot be read", directory.display())).with_source(error)
-    };
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(directory).map_err(unreadable)? {
-        let file = file.map_err(unreadable)?;
-        let Ok(name) = file.file_name().into_string() else { continue };
-        match parse_file_name(&name) {
-            FileName::Foreign => {}
-            // Whoever made it has not come to write its name.
-            FileName::Hashed if file.metadata().is_ok_and(|about| about.len() == 0) => {}
-            parsed => found.push((name, parsed)),
-        }
-    }
-    Ok(found)
-}
-
-/// Makes the directory, unless it is there or nothing is to be written.
-fn make(directory: &Path, read_only: bool) -> Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let refuse = |what: &str| Error::new(ErrorKind::Configuration, format!("{} {what}", directory.display()));
-    if directory.exists() {
-        return Err(refuse("is a file; the store takes the path of a directory"));
-    }
-    if read_only {
-        return Err(refuse("does not exist, and is only read"));
-    }
-    match std::fs::create_dir(directory) {
-        // Another process may have been first.
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(refuse("cannot be made").with_source(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 #[maybe_async::maybe_async(AFIT)]
 impl Driver for MultiDiskDriver {
     const KIND: &'static str = "MultiDisk";
@@ -299,7 +255,7 @@ impl Driver for MultiDiskDriver {
             return Err(Error::new(ErrorKind::Configuration, "`max_open` is 0; it takes 1 or more"));
         }
         let (directory, read_only) = (self.directory.clone(), self.options.disk.read_only);
-        run_blocking(move || make(&directory, read_only)).await
+        run_blocking(move || directory::make(&directory, read_only)).await
     }
 
     async fn get(&self, name: Name<'_>, head: bool, call: &CallOptions) -> Result<Option<Entry>> {
@@ -363,7 +319,7 @@ impl Driver for MultiDiskDriver {
 
     async fn ping(&self, _cx: Context<'_>) -> Result<()> {
         let directory = self.directory.clone();
-        run_blocking(move || ours(&directory).map(drop)).await
+        run_blocking(move || directory::ours(&directory).map(drop)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -217,7 +217,7 @@ impl<const VALKEY: bool> Driver for RedisDriver<VALKEY> {
     }
 
     async fn ping(&self, cx: Context<'_>) -> Result<()> {
-        let answer = self.client.ask(&redis::cmd("PING"), Effect::Read, Within::new(cx.timeout)).await?;
+        let answer = self.client.ask_one(&records::command(&[b"PING"]), Effect::Read, Within::new(cx.timeout)).await?;
         records::accepted(answer)
     }
 
@@ -251,9 +251,8 @@ impl<const VALKEY: bool> Driver for RedisDriver<VALKEY> {
     }
 
     async fn capabilities(&self) -> Result<Capabilities> {
-        let mut info = redis::cmd("INFO");
-        info.arg("server");
-        let answer = self.client.ask(&info, Effect::Read, Within::new(None)).await?;
+        let info = records::command(&[b"INFO", b"server"]);
+        let answer = self.client.ask_one(&info, Effect::Read, Within::new(None)).await?;
         match records::bytes(answer) {
             Ok(Some(info)) => records::check_version(&info)?,
             // A user may be kept from asking, and still do all else.

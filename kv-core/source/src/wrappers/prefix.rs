@@ -7,8 +7,8 @@ const SEPARATOR: &str = "__";
 
 /// A prefix with its separator.
 ///
-/// Of two different prefixes neither, with its separator, begins with the other: were `p__` the beginning of `q__`, then `q`
-/// would hold `p__`, or be `p_`. Neither is taken, so that names under different prefixes are never one name.
+/// Of two different prefixes neither, with its separator, begins with the other: were `p__` the beginning of `q__`,
+/// then `q` would hold `p__`, or be `p_`. Neither is taken, so that names under different prefixes are never one name.
 #[derive(Debug, Clone)]
 pub(super) struct Prefix {
     head: String,
@@ -68,8 +68,8 @@ impl Prefix {
         KeyFilter::starting_with(&self.head)
     }
 
-    /// The stored names among which are those that this filter asks for: it speaks of the names behind the prefix, and of
-    /// it the store is given what it begins with. A pattern is left to be matched here.
+    /// The stored names among which are those that this filter asks for: it speaks of the names behind the prefix, and
+    /// of it the store is given what it begins with. A pattern is left to be matched here.
     pub(super) fn widened(&self, filter: &KeyFilter) -> KeyFilter {
         KeyFilter::starting_with(self.join(filter.prefix()))
     }

@@ -9,13 +9,14 @@ use kv_core::{
 use super::prefix::Prefix;
 use crate::store::Store;
 
-/// Stores every collection under its name with a prefix before it, so that several programs share a store without meeting.
+/// Stores every collection under its name with a prefix before it, so that several programs share a store without
+/// meeting.
 ///
-/// The collection `users` under the prefix `app` is stored as `app__users`; keys are stored as they are. Listings give the
-/// callers' names; what stands in the store without the prefix is never read, listed, counted, cleared or destroyed. Errors
-/// name the caller's collection. The default collection is the store's, behind the prefix: of a store whose default is
-/// `default_collection` it is stored as `app__default_collection`. Two different prefixes on one store never meet: a prefix
-/// that holds `__` or ends with `_` could, and is refused.
+/// The collection `users` under the prefix `app` is stored as `app__users`; keys are stored as they are. Listings give
+/// the callers' names; what stands in the store without the prefix is never read, listed, counted, cleared or
+/// destroyed. Errors name the caller's collection. The default collection is the store's, behind the prefix: of a store
+/// whose default is `default_collection` it is stored as `app__default_collection`. Two different prefixes on one store
+/// never meet: a prefix that holds `__` or ends with `_` could, and is refused.
 ///
 /// ```
 /// use kv_source::Kv;
@@ -41,32 +42,36 @@ use crate::store::Store;
 /// # Limits and cost
 ///
 /// The longest collection name is shorter by the prefix and two bytes; a longer one is
-/// [`InvalidCollection`](kv_core::ErrorKind::InvalidCollection). One round trip of the store is one here, but for these:
+/// [`InvalidCollection`](kv_core::ErrorKind::InvalidCollection). One round trip of the store is one here, but for
+/// these:
 ///
-/// * a listing of collections hands the store the prefix and what the filter begins with, and matches patterns itself, so
-///   that pages of a pattern may be short, or empty without being the last;
-/// * `destroy` clears one collection of the prefix after the other. It needs a store that can list its collections, and is
-///   [`Unsupported`](kv_core::ErrorKind::Unsupported) elsewhere.
+/// * a listing of collections hands the store the prefix and what the filter begins with, and matches patterns itself,
+///   so that pages of a pattern may be short, or empty without being the last;
+/// * `destroy` clears one collection of the prefix after the other. It needs a store that can list its collections, and
+///   is [`Unsupported`](kv_core::ErrorKind::Unsupported) elsewhere.
 ///
-/// `cull` frees all expired entries of the store, under whichever prefix: nobody can read them any more.
+/// `cull` frees all expired entries of the store, under whichever prefix: nobody can read them any more. Seeds of the
+/// store within are written as they are named there, without the prefix.
 ///
 /// # Order
 ///
-/// A prefix must be between the program and whatever it shares with others. With a wrapper that chooses by the collection:
+/// A prefix must be between the program and whatever it shares with others. With a wrapper that chooses by the
+/// collection:
 ///
 /// * right: `PrefixCollections(CollectionRouting(...))` with routes for `app__users`, or a routing around
 ///   `PrefixCollections` with one for `users`;
-/// * wrong: `PrefixCollections` around a routing for `users`: no collection is called so behind the prefix, and everything
-///   goes to the default route.
+/// * wrong: `PrefixCollections` around a routing for `users`: no collection is called so behind the prefix, and
+///   everything goes to the default route.
 ///
-/// `PrefixCollections` in `PrefixCollections` stores the inner prefix first: `PrefixCollections(PrefixCollections(store,
-/// "b"), "a")` writes to `b__a__users`, and all of it is within the inner prefix. A program that writes to the store without
-/// this wrapper must leave names that begin with a prefix and `__` alone.
+/// `PrefixCollections` in `PrefixCollections` stores the inner prefix first:
+/// `PrefixCollections(PrefixCollections(store, "b"), "a")` writes to `b__a__users`, and all of it is within the inner
+/// prefix. A program that writes to the store without this wrapper must leave names that begin with a prefix and `__`
+/// alone.
 ///
 /// # Different from Python
 ///
-/// What is stored is what Python stores. Python takes any prefix, also those with which two prefixes meet (`a` and `a__b`,
-/// `a` and `a_`), and its wrapper can neither list, cull nor destroy.
+/// What is stored is what Python stores. Python takes any prefix, also those with which two prefixes meet (`a` and
+/// `a__b`, `a` and `a_`), and its wrapper can neither list, cull nor destroy.
 #[derive(Debug, Clone)]
 pub struct PrefixCollections<S> {
     store: S,
@@ -78,7 +83,8 @@ impl<S: Store> PrefixCollections<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] for a prefix that is empty, holds `__`, ends with `_`, or leaves no room for a name.
+    /// [`ErrorKind::Configuration`] for a prefix that is empty, holds `__`, ends with `_`, or leaves no room for a
+    /// name.
     pub fn new(store: S, prefix: impl AsRef<str>) -> Result<Self> {
         let prefix = Prefix::new(prefix.as_ref(), store.describe().capabilities.max_collection_bytes)?;
         Ok(Self { store, prefix })

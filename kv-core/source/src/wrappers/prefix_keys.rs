@@ -13,10 +13,10 @@ use crate::store::Store;
 
 /// Stores every key with a prefix before it, so that several programs share a store's collections without meeting.
 ///
-/// The key `alice` under the prefix `app` is stored as `app__alice`, in the collection named by the caller. Listings give
-/// the callers' keys; what stands in the store without the prefix is never read, listed, counted, cleared or destroyed.
-/// Errors name the caller's key. Two different prefixes on one store never meet: a prefix that holds `__` or ends with `_`
-/// could, and is refused.
+/// The key `alice` under the prefix `app` is stored as `app__alice`, in the collection named by the caller. Listings
+/// give the callers' keys; what stands in the store without the prefix is never read, listed, counted, cleared or
+/// destroyed. Errors name the caller's key. Two different prefixes on one store never meet: a prefix that holds `__` or
+/// ends with `_` could, and is refused.
 ///
 /// ```
 /// use kv_source::{KeyFilter, Kv};
@@ -44,32 +44,33 @@ use crate::store::Store;
 /// The longest key is shorter by the prefix and two bytes; a longer one is
 /// [`InvalidKey`](kv_core::ErrorKind::InvalidKey). One round trip of the store is one here, but for these:
 ///
-/// * a listing hands the store the prefix and what the filter begins with, and matches patterns itself, so that pages of a
-///   pattern may be short, or empty without being the last;
+/// * a listing hands the store the prefix and what the filter begins with, and matches patterns itself, so that pages
+///   of a pattern may be short, or empty without being the last;
 /// * count and clear by a pattern are made from listings, and clear from bulk deletes, page by page;
 /// * `collections` asks the store about each of its collections, and gives those with keys of this prefix;
-/// * `destroy` clears the prefix in one collection after the other. It needs a store that can list its collections, and is
-///   [`Unsupported`](kv_core::ErrorKind::Unsupported) elsewhere.
+/// * `destroy` clears the prefix in one collection after the other. It needs a store that can list its collections, and
+///   is [`Unsupported`](kv_core::ErrorKind::Unsupported) elsewhere.
 ///
-/// `cull` frees all expired entries of the store, under whichever prefix: nobody can read them any more.
+/// `cull` frees all expired entries of the store, under whichever prefix: nobody can read them any more. Seeds of the
+/// store within are written as they are named there, without the prefix.
 ///
 /// # Order
 ///
 /// A prefix must be between the program and whatever it shares with others. With a cache:
 ///
 /// * right: `PrefixKeys` around the cache and what it caches: both know the entry under the stored name;
-/// * wrong: a cache around `PrefixKeys(a)` and another around `PrefixKeys(b)` with one store to cache in: the keys there
-///   carry no prefix, and each reads the other's.
+/// * wrong: a cache around `PrefixKeys(a)` and another around `PrefixKeys(b)` with one store to cache in: the keys
+///   there carry no prefix, and each reads the other's.
 ///
-/// `PrefixKeys` in `PrefixKeys` stores the inner prefix first: `PrefixKeys(PrefixKeys(store, "b"), "a")` writes `b__a__k`,
-/// and all of it is within the inner prefix. A program that writes to the store without this wrapper must leave names
-/// that begin with a prefix and `__` alone: they are this wrapper's. The key `app__`, with nothing behind it, is not listed,
-/// and yet counted and cleared.
+/// `PrefixKeys` in `PrefixKeys` stores the inner prefix first: `PrefixKeys(PrefixKeys(store, "b"), "a")` writes
+/// `b__a__k`, and all of it is within the inner prefix. A program that writes to the store without this wrapper must
+/// leave names that begin with a prefix and `__` alone: they are this wrapper's. The key `app__`, with nothing behind
+/// it, is not listed, and yet counted and cleared.
 ///
 /// # Different from Python
 ///
-/// What is stored is what Python stores. Python takes any prefix, also those with which two prefixes meet (`a` and `a__b`,
-/// `a` and `a_`), and its wrapper can neither list, cull nor destroy.
+/// What is stored is what Python stores. Python takes any prefix, also those with which two prefixes meet (`a` and
+/// `a__b`, `a` and `a_`), and its wrapper can neither list, cull nor destroy.
 #[derive(Debug, Clone)]
 pub struct PrefixKeys<S> {
     store: S,

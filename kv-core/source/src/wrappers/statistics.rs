@@ -13,8 +13,8 @@ use crate::store::Store;
 /// Counts what passes through, by collection and operation: calls, hits, misses, writes, deletes, errors and latency.
 ///
 /// A bulk call counts once for each key, and is timed once. Reads without the value (`exists`, `ttl`, `metadata`) are
-/// counted as [`head`](Operation::Head). A delete is a hit or a miss, and so is a change of what is there. A listing is a
-/// call; what stands on its page is not counted. A call that is dropped before it ends is not counted.
+/// counted as [`head`](Operation::Head). A delete is a hit or a miss, and so is a change of what is there. A listing is
+/// a call; what stands on its page is not counted. A call that is dropped before it ends is not counted.
 ///
 /// The counters are read through a [`StatisticsHandle`], taken before the wrapper goes into a stack. Memory is bounded:
 /// beyond 1,024 collections, or [so many](Self::with_max_collections), the rest is counted together.
@@ -45,17 +45,18 @@ use crate::store::Store;
 ///
 /// # Cost
 ///
-/// Two readings of the system's monotonic clock and a few atomic additions a call, and no lock that a second reader waits
-/// for. A collection's first use, and an operation's first use on it, allocate.
+/// Two readings of the system's monotonic clock and a few atomic additions a call, and no lock that a second reader
+/// waits for. A collection's first use, and an operation's first use on it, allocate.
 ///
 /// # Order
 ///
 /// It counts what reaches it, under the names it is given. No order is wrong; each counts something else:
 ///
-/// * `Statistics` around a cache counts what the program asked, around the store behind the cache what the cache missed;
+/// * `Statistics` around a cache counts what the program asked, around the store behind the cache what the cache
+///   missed;
 /// * around a retrying wrapper it counts a call once with its pauses, within it every attempt;
-/// * around [`PrefixCollections`](super::PrefixCollections) the names are the program's, within it they carry the prefix:
-///   with one counter around the store that many prefixes share, their collections are told apart.
+/// * around [`PrefixCollections`](super::PrefixCollections) the names are the program's, within it they carry the
+///   prefix: with one counter around the store that many prefixes share, their collections are told apart.
 ///
 /// # Different from Python
 ///

@@ -20,8 +20,8 @@ use crate::store::{Store, modify_by_condition};
 /// With it, every new or replaced entry has an end: those of put and get_and_put without a TTL, those that increment,
 /// append and compare_and_swap make, and those that persist would make permanent.
 ///
-/// What is there keeps its end: increment, append, update and set_metadata change no entry's expiry, and an entry that was
-/// written past this wrapper is not clamped when it is read.
+/// What is there keeps its end: increment, append, update and set_metadata change no entry's expiry, and an entry that
+/// was written past this wrapper is not clamped when it is read.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,10 +48,10 @@ use crate::store::{Store, modify_by_condition};
 ///
 /// # Cost
 ///
-/// None beyond the store's own, with two exceptions. With a missing TTL, increment and append, and compare_and_swap where
-/// no entry is expected, are a read and a conditional write instead of what the store has natively. And a write on the
-/// condition of a revision, as `update` makes it, is preceded by a read of the record's head where its expiry would be
-/// clamped: if that is the one which the entry has already, it is kept.
+/// None beyond the store's own, with two exceptions. With a missing TTL, increment and append, and compare_and_swap
+/// where no entry is expected, are a read and a conditional write instead of what the store has natively. And a write
+/// on the condition of a revision, as `update` makes it, is preceded by a read of the record's head where its expiry
+/// would be clamped: if that is the one which the entry has already, it is kept.
 ///
 /// # Order
 ///
@@ -65,9 +65,9 @@ use crate::store::{Store, modify_by_condition};
 ///
 /// # Different from Python
 ///
-/// Bounds that contradict each other are refused when the wrapper is made; in Python the least wins. The TTL for entries
-/// without one is clamped too; in Python it is not. Bounds hold for touch, persist and what creates entries by a change,
-/// which Python's protocol does not have.
+/// Bounds that contradict each other are refused when the wrapper is made; in Python the least wins. The TTL for
+/// entries without one is clamped too; in Python it is not. Bounds hold for touch, persist and what creates entries by
+/// a change, which Python's protocol does not have.
 #[derive(Debug, Clone)]
 pub struct TtlClamp<S> {
     store: S,
@@ -81,8 +81,8 @@ impl<S: Store> TtlClamp<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if `min` is more than `max`, if either is zero, and if `min` does not end before year
-    /// 9999.
+    /// [`ErrorKind::Configuration`] if `min` is more than `max`, if either is zero, and if `min` does not end before
+    /// year 9999.
     pub fn new(store: S, min: Option<Duration>, max: Option<Duration>) -> Result<Self> {
         if let (Some(min), Some(max)) = (min, max)
             && min > max
@@ -237,7 +237,8 @@ impl<S: Store> Store for TtlClamp<S> {
             (Change::Replace { value, expiry, metadata }, _) => {
                 self.clamped(expiry).map(|expiry| Change::Replace { value, expiry, metadata })
             }
-            // What may make an entry has no word for its end, so that the write is made here, in one step by its condition.
+            // What may make an entry has no word for its end, so that the write is made here, in one step by its
+            // condition.
             (
                 Change::Increment(_) | Change::Append(_) | Change::Swap { expected: None, new: Some(_) },
                 Some(missing),

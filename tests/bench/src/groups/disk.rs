@@ -11,13 +11,14 @@ use super::{FLOOR, OURS};
 use crate::measure::{Plan, Row, compare};
 use crate::subjects::disk::{Raw, Spawning};
 use crate::subjects::run::{Keys, Runtimes, awaiting, blocking, in_place};
-use crate::subjects::{Op, Subject, ours, remote};
+use crate::subjects::{Op, ours, remote};
 
 const KEYS: usize = 10_000;
 const GROUP: &str = "disk";
 const POWER: &str = "disk, power";
 
 pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
+    let plan = plan.longer();
     // Beside this program, for there is a disk; the directory for temporary files may be none.
     let target = target_directory()?;
     let directory = tempfile::tempdir_in(&target).map_err(|error| format!("{}: {error}", target.display()))?;

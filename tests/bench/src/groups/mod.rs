@@ -4,6 +4,7 @@ pub mod allocations;
 pub mod disk;
 pub mod layers;
 pub mod memory;
+pub mod redis;
 pub mod rss;
 
 /// The name of the floor in every group.

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod opendal;
 pub mod openkeyv;
 pub mod ours;
+pub mod redis;
 pub mod remote;
 pub mod run;
 

@@ -108,6 +108,9 @@ fn unanswered() -> Error {
     Error::new(ErrorKind::Backend, "the writing thread ended before it answered").with_outcome_unknown()
 }
 
+/// What a read in place takes of the 128 units that a task has before it lets others run.
+const BUDGET: u32 = 4;
+
 impl Engine {
     /// Does no I/O.
     pub(crate) fn new(opening: Opening) -> Self {
@@ -131,8 +134,11 @@ impl Engine {
         if effort == Effort::Short
             && let Some(answer) = self.shared.read_in_place(&mut work)
         {
-            // A task that only ever finds what it asks for must let others run now and then.
-            tokio::task::consume_budget().await;
+            // A task that only ever finds what it asks for must let others run now and then. A unit of its budget is meant
+            // for less than a read of some microseconds.
+            for _ in 0..BUDGET {
+                tokio::task::consume_budget().await;
+            }
             return answer;
         }
         let shared = Arc::clone(&self.shared);
@@ -212,7 +218,8 @@ impl Shared {
         }
         drop(queue);
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("kv-disk".to_owned()).spawn(move || Attendant { shared }.attend());
+        let thread =
+            std::thread::Builder::new().name("kv-disk".to_owned()).spawn(move || Attendant { shared }.attend());
         thread.map(drop).map_err(|error| {
             self.unattended();
             Error::new(ErrorKind::Backend, "no thread could be started to write with").with_source(error)
@@ -362,7 +369,13 @@ where
 {
     // Another executor than tokio's has no such threads, and has to wait.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return work() };
-    runtime.spawn_blocking(work).await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::Connection, "the runtime shut down before the operation ended"))
-    })
+    runtime
+        .spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Connection, "the runtime shut down before the operation ended")))
+}
+
+/// Lets so much time pass, on a thread that may wait.
+pub(super) fn nap(duration: Duration) {
+    std::thread::sleep(duration);
 }

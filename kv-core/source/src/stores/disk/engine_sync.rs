@@ -265,3 +265,8 @@ where
 {
     work()
 }
+
+/// Lets so much time pass, on a thread that may wait.
+pub(super) fn nap(duration: Duration) {
+    std::thread::sleep(duration);
+}

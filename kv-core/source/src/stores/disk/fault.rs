@@ -42,6 +42,11 @@ impl Fault {
         matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 
+    /// Whether a write may have reached the disk, or not.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        self.code() == Some(ErrorCode::SystemIoFailure)
+    }
+
     /// What the caller is told. Every error of SQLite passes here.
     pub(crate) fn into_error(self, path: &Path, patience: Duration) -> Error {
         let error = match self {
@@ -81,7 +86,7 @@ impl Fault {
                 Error::new(ErrorKind::Corrupted, format!("the database {path} is not laid out as this store's: {said}"))
             }
             Some(ErrorCode::SystemIoFailure) => {
-                Error::new(ErrorKind::Backend, format!("reading or writing {path} failed: {said}")).with_outcome_unknown()
+                Error::new(ErrorKind::Backend, format!("reading or writing {path} failed: {said}"))
             }
             _ => Error::new(ErrorKind::Backend, format!("SQLite failed on {path}: {said}")),
         }

@@ -61,7 +61,11 @@ impl Writer {
         patience: Duration,
         job: &mut impl FnMut(&Connection) -> Result<T, Fault>,
     ) -> Result<T> {
-        self.alone(steps, patience, job).map_err(|fault| fault.into_error(&self.path, patience))
+        self.alone(steps, patience, job).map_err(|fault| {
+            let doubt = fault.leaves_doubt();
+            let error = fault.into_error(&self.path, patience);
+            if doubt { error.with_outcome_unknown() } else { error }
+        })
     }
 
     fn alone<T>(

@@ -36,11 +36,21 @@ pub(super) fn prepare(
     collection.map_or(Ok(()), |collection| check_collection(connection, path, collection))
 }
 
+/// What the file says of itself, as of one moment: another process may be laying it out.
+const STATE: &str = "SELECT (SELECT application_id FROM pragma_application_id), \
+     (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)";
+
 /// Whether there is nothing in this file yet. What is in it must be ours.
 fn is_empty(connection: &Connection, path: &Path) -> Result<bool, Fault> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", (), |row| row.get(0))?;
+    let begun = connection.is_autocommit();
+    if begun {
+        connection.execute_batch("BEGIN")?;
+    }
+    let state = connection.query_row(STATE, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    if begun {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    let (application, version, tables): (i32, i32, i64) = state?;
     if application == 0 && version == 0 && tables == 0 {
         return Ok(true);
     }

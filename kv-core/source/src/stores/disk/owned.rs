@@ -1,8 +1,6 @@
 //! Names, records and changes that own what they say, for work that may be done on another thread.
 
-use kv_core::{
-    Change, Error, Expiry, Metadata, Name, Record, Result, Timestamp, Value, ValueRef,
-};
+use kv_core::{Change, Error, Expiry, Metadata, Name, Record, Result, Timestamp, Value, ValueRef};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as SqlRef};
 
 /// A name, in one allocation.
@@ -109,9 +107,8 @@ struct OwnedStamp {
 
 impl OwnedRecords {
     pub(super) fn new(collection: &str, records: &[(&str, Record<'_>)]) -> Result<Self> {
-        let mut text = String::with_capacity(
-            collection.len() + records.iter().map(|(key, _)| key.len()).sum::<usize>(),
-        );
+        let mut text =
+            String::with_capacity(collection.len() + records.iter().map(|(key, _)| key.len()).sum::<usize>());
         text.push_str(collection);
         let mut ends = Vec::with_capacity(records.len());
         let mut values = Vec::with_capacity(records.iter().map(|(_, record)| record.value.as_encoded().len()).sum());
@@ -161,7 +158,7 @@ impl OwnedRecords {
 
 /// A [`Change`] that owns what it says.
 #[derive(Debug)]
-pub(super) enum OwnedChange {
+pub(crate) enum OwnedChange {
     Increment(i64),
     Append(Value),
     Take,
@@ -172,7 +169,7 @@ pub(super) enum OwnedChange {
 }
 
 impl OwnedChange {
-    pub(super) fn new(change: &Change<'_>) -> Result<Self> {
+    pub(crate) fn new(change: &Change<'_>) -> Result<Self> {
         let own = |value: &Option<ValueRef<'_>>| value.map(ValueRef::to_value);
         Ok(match change {
             Change::Increment(by) => Self::Increment(*by),
@@ -188,7 +185,7 @@ impl OwnedChange {
         })
     }
 
-    pub(super) fn get(&self) -> Change<'_> {
+    pub(crate) fn get(&self) -> Change<'_> {
         match self {
             Self::Increment(by) => Change::Increment(*by),
             Self::Append(value) => Change::Append(value.as_ref()),

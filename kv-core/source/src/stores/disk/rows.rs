@@ -158,16 +158,38 @@ pub(super) fn put_if(
             return Ok(true);
         }
         Condition::IfAbsent => connection.prepare_cached(PUT_IF_ABSENT)?.execute(params![
-            name.collection, name.key, created, expires, revision, metadata, value, now
+            name.collection,
+            name.key,
+            created,
+            expires,
+            revision,
+            metadata,
+            value,
+            now
         ])?,
         Condition::IfPresent => connection.prepare_cached(PUT_IF_PRESENT)?.execute(params![
-            name.collection, name.key, created, expires, revision, metadata, value, now
+            name.collection,
+            name.key,
+            created,
+            expires,
+            revision,
+            metadata,
+            value,
+            now
         ])?,
         Condition::IfRevision(expected) => {
             // Every revision of ours is a number, so that another is that of no record here.
             let Some(expected) = expected.as_number() else { return Ok(false) };
             connection.prepare_cached(PUT_IF_REVISION)?.execute(params![
-                name.collection, name.key, created, expires, revision, metadata, value, now, expected.cast_signed()
+                name.collection,
+                name.key,
+                created,
+                expires,
+                revision,
+                metadata,
+                value,
+                now,
+                expected.cast_signed()
             ])?
         }
         _ => return Err(Error::unsupported("a write on this condition").into()),

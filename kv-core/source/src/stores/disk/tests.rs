@@ -42,16 +42,21 @@ async fn what_is_written_is_there_after_close_and_in_another_store() {
     let entry = other.get_entry("k").await.unwrap().unwrap();
     assert_eq!((entry.as_json(), entry.metadata()), (Some("[1,2]"), Some(&notes)));
     assert_eq!((entry.revision(), entry.expires()), (written.revision(), written.expires()));
-    assert_eq!(other.get_bytes("b").await.unwrap().as_deref(), Some(&b"\0\xff"[..]));
-    assert!(other.delete("b").await.unwrap());
-    assert!(!one.exists("b").await.unwrap());
+    let found = other.get_bytes("b").await.unwrap();
+    assert_eq!(found.as_deref(), Some(&b"\0\xff"[..]));
+    let found = other.delete("b").await.unwrap();
+    assert!(found);
+    let found = one.exists("b").await.unwrap();
+    assert!(!found);
 
     one.close().await.unwrap();
     other.close().await.unwrap();
     assert!(!directory.path().join("a.db-wal").exists(), "the last to close leaves no log");
-    assert_eq!(one.get::<[u8; 2]>("k").await.unwrap(), Some([1, 2]));
+    let found = one.get::<[u8; 2]>("k").await.unwrap();
+    assert_eq!(found, Some([1, 2]));
     one.put("k", &7).await.unwrap();
-    assert_eq!(other.get::<u8>("k").await.unwrap(), Some(7));
+    let found = other.get::<u8>("k").await.unwrap();
+    assert_eq!(found, Some(7));
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -67,15 +72,18 @@ async fn any_name_is_a_name() {
     }
     let mut sorted = names.map(str::to_owned);
     sorted.sort();
-    assert_eq!(kv.all_collections().await.unwrap(), sorted);
+    let found = kv.all_collections().await.unwrap();
+    assert_eq!(found, sorted);
     for collection in names {
         let collection = kv.collection(collection);
-        assert_eq!(collection.all_keys(&KeyFilter::all()).await.unwrap(), sorted);
+        let found = collection.all_keys(&KeyFilter::all()).await.unwrap();
+        assert_eq!(found, sorted);
         for prefix in ["a", "a\0", "%", "\u{10FFFF}", "x"] {
             let found = collection.all_keys(&KeyFilter::starting_with(prefix)).await.unwrap();
             let expected: Vec<_> = sorted.iter().filter(|name| name.starts_with(prefix)).cloned().collect();
             assert_eq!(found, expected, "{prefix:?}");
-            assert_eq!(collection.count(&KeyFilter::starting_with(prefix)).await.unwrap(), expected.len() as u64);
+            let found = collection.count(&KeyFilter::starting_with(prefix)).await.unwrap();
+            assert_eq!(found, expected.len() as u64);
         }
         for key in names {
             let value: Option<(String, String)> = collection.get(key).await.unwrap();
@@ -91,7 +99,9 @@ async fn pages_follow_each_other_without_gaps() {
     for number in 0..25 {
         kv.put(&format!("k{number:02}"), &number).await.unwrap();
     }
-    for options in [ListOptions::default(), ListOptions::starting_with("k"), ListOptions::pattern(Pattern::new("k*").unwrap())] {
+    for options in
+        [ListOptions::default(), ListOptions::starting_with("k"), ListOptions::pattern(Pattern::new("k*").unwrap())]
+    {
         for limit in [1, 5, 24, 25, 26, usize::MAX] {
             let mut pages = kv.entry_pages(options.clone().with_limit(limit));
             let mut found = Vec::new();
@@ -102,9 +112,12 @@ async fn pages_follow_each_other_without_gaps() {
             assert_eq!(found, (0..25).collect::<Vec<u32>>(), "{limit}");
         }
     }
-    assert_eq!(kv.delete_matching(&KeyFilter::pattern(Pattern::new("k?[05]").unwrap())).await.unwrap(), 5);
-    assert_eq!(kv.count(&KeyFilter::pattern(Pattern::new("*").unwrap())).await.unwrap(), 20);
-    assert_eq!(kv.clear().await.unwrap(), 20);
+    let found = kv.delete_matching(&KeyFilter::pattern(Pattern::new("k?[05]").unwrap())).await.unwrap();
+    assert_eq!(found, 5);
+    let found = kv.count(&KeyFilter::pattern(Pattern::new("*").unwrap())).await.unwrap();
+    assert_eq!(found, 20);
+    let found = kv.clear().await.unwrap();
+    assert_eq!(found, 20);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -119,20 +132,27 @@ async fn what_has_expired_is_freed_by_writes_and_by_culling() {
     }
     assert_eq!(rows(), 100);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(kv.count(&KeyFilter::all()).await.unwrap(), 0);
+    let found = kv.count(&KeyFilter::all()).await.unwrap();
+    assert_eq!(found, 0);
     for _ in 0..64 {
         kv.put("other", &1).await.unwrap();
     }
     assert!(rows() <= 101 - 64, "each write frees one at least, on average: {}", rows());
-    assert!(kv.put_if_absent("k99", &1).await.unwrap().is_some(), "expired is absent");
+    let found = kv.put_if_absent("k99", &1).await.unwrap();
+    assert!(found.is_some(), "expired is absent");
     let left = rows() - 2;
-    assert_eq!(kv.cull().await.unwrap(), u64::try_from(left).unwrap());
+    let found = kv.cull().await.unwrap();
+    assert_eq!(found, u64::try_from(left).unwrap());
     assert_eq!(rows(), 2);
-    assert_eq!(kv.destroy().await.unwrap(), 2);
-    let size = std::fs::metadata(&path).unwrap().len();
+    kv.put("large", &"x".repeat(1 << 20)).await.unwrap();
     kv.close().await.unwrap();
-    assert!(std::fs::metadata(&path).unwrap().len() <= size.min(64 * 1024), "free pages are given back");
+    assert!(std::fs::metadata(&path).unwrap().len() > 1 << 20);
+    let found = kv.destroy().await.unwrap();
+    assert_eq!(found, 3);
     kv.put("a", &1).await.unwrap();
+    kv.close().await.unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    assert!(size <= 64 * 1024, "free pages are given back: {size}");
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -151,15 +171,20 @@ async fn a_full_store_says_so_and_works_on_after_deletes() {
     };
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     assert!(written > 10, "{written}");
-    assert!(!kv.exists(&format!("k{written}")).await.unwrap());
+    let found = kv.exists(&format!("k{written}")).await.unwrap();
+    assert!(!found);
     let batch: Vec<_> = (0..5).map(|number| (format!("b{number}"), value.clone())).collect();
-    assert_eq!(kv.put_many(&batch, &PutOptions::default()).await.unwrap_err().kind(), ErrorKind::Full);
-    assert_eq!(kv.count(&KeyFilter::starting_with("b")).await.unwrap(), 0, "a batch is all or nothing");
+    let found = kv.put_many(&batch, &PutOptions::default()).await.unwrap_err();
+    assert_eq!(found.kind(), ErrorKind::Full);
+    let found = kv.count(&KeyFilter::starting_with("b")).await.unwrap();
+    assert_eq!(found, 0, "a batch is all or nothing");
     for number in 0..6 {
-        assert!(kv.delete(&format!("k{number}")).await.unwrap());
+        let found = kv.delete(&format!("k{number}")).await.unwrap();
+        assert!(found);
     }
     kv.put_many(&batch, &PutOptions::default()).await.unwrap();
-    assert_eq!(kv.count(&KeyFilter::all()).await.unwrap(), written - 6 + 5);
+    let found = kv.count(&KeyFilter::all()).await.unwrap();
+    assert_eq!(found, written - 6 + 5);
     kv.close().await.unwrap();
     assert!(std::fs::metadata(&path).unwrap().len() <= 256 * 1024);
 }
@@ -177,7 +202,8 @@ async fn a_lock_that_another_holds_is_a_time_out_for_writes_and_nothing_for_read
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.is_retryable() && error.message().contains("another process"), "{error}");
     assert!((Duration::from_millis(90)..Duration::from_secs(2)).contains(&start.elapsed()), "{:?}", start.elapsed());
-    assert_eq!(kv.get::<u8>("a").await.unwrap(), Some(1));
+    let found = kv.get::<u8>("a").await.unwrap();
+    assert_eq!(found, Some(1));
 
     let patient = Kv::new(DiskStore::open(&path));
     let start = Instant::now();
@@ -186,7 +212,8 @@ async fn a_lock_that_another_holds_is_a_time_out_for_writes_and_nothing_for_read
     assert!(start.elapsed() < Duration::from_secs(2), "the call's own time-out counts: {:?}", start.elapsed());
     other.execute_batch("ROLLBACK").unwrap();
     patient.put("a", &2).await.unwrap();
-    assert_eq!(kv.get::<u8>("a").await.unwrap(), Some(2));
+    let found = kv.get::<u8>("a").await.unwrap();
+    assert_eq!(found, Some(2));
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -196,8 +223,10 @@ async fn large_values_and_large_batches_are_read_whole() {
     let value = vec![7; 3 * 1024 * 1024];
     for size in [0, 1, 64 * 1024, 64 * 1024 + 1, value.len()] {
         kv.put_bytes(&format!("{size}"), &value[..size]).await.unwrap();
-        assert_eq!(kv.get_bytes(&format!("{size}")).await.unwrap().unwrap().len(), size);
-        assert!(kv.exists(&format!("{size}")).await.unwrap());
+        let found = kv.get_bytes(&format!("{size}")).await.unwrap().unwrap();
+        assert_eq!(found.len(), size);
+        let found = kv.exists(&format!("{size}")).await.unwrap();
+        assert!(found);
     }
     let keys: Vec<_> = (0..500).map(|number| format!("k{number}")).collect();
     let items: Vec<_> = keys.iter().map(|key| (key, key)).collect();

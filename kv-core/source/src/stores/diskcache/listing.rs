@@ -21,16 +21,16 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 const EVER: f64 = f64::MIN;
 
 /// The keys of a collection in the form that is ours, or in Python's.
-struct Stream {
+struct KeyForm {
     /// What they begin with.
     head: String,
     is_legacy: bool,
 }
 
-fn streams(collection: &str) -> impl Iterator<Item = Stream> {
+fn key_forms(collection: &str) -> impl Iterator<Item = KeyForm> {
     let name = Name::new(collection, "");
-    let own = Stream { head: diskcache::key(name), is_legacy: false };
-    let legacy = diskcache::legacy_key(name).map(|head| Stream { head, is_legacy: true });
+    let own = KeyForm { head: diskcache::key(name), is_legacy: false };
+    let legacy = diskcache::legacy_key(name).map(|head| KeyForm { head, is_legacy: true });
     std::iter::once(own).chain(legacy)
 }
 
@@ -42,19 +42,19 @@ impl Table<'_> {
     /// keys.
     fn walk(
         &self,
-        stream: &Stream,
+        form: &KeyForm,
         from: &str,
         prefix: &str,
         now: f64,
         mut look: impl FnMut(&str, &Raw<'_>, &str, Place) -> Result<ControlFlow<()>, Fault>,
     ) -> Result<(), Fault> {
         let mut select = self.connection.prepare_cached(sql::FROM)?;
-        let mut rows = select.query(params![format!("{}{}", stream.head, from.max(prefix)), now])?;
+        let mut rows = select.query(params![format!("{}{}", form.head, from.max(prefix)), now])?;
         while let Some(row) = rows.next()? {
             // What is no text comes after all text.
             let Ok(stored) = row.get_ref(0)?.as_str() else { break };
-            let Some(key) = stored.strip_prefix(&*stream.head).filter(|key| key.starts_with(prefix)) else { break };
-            let place = if stream.is_legacy { Place::Legacy } else { place_of(stored) };
+            let Some(key) = stored.strip_prefix(&*form.head).filter(|key| key.starts_with(prefix)) else { break };
+            let place = if form.is_legacy { Place::Legacy } else { place_of(stored) };
             // No name of ours has an empty key; Python's may.
             if !key.is_empty() && look(key, &Raw::new(row, 1)?, stored, place)?.is_break() {
                 break;
@@ -73,13 +73,13 @@ impl Table<'_> {
         let mut lines: BTreeMap<String, Line> = BTreeMap::new();
         // Up to this key nothing is left out.
         let mut complete_to: Option<String> = None;
-        for stream in streams(collection) {
+        for form in key_forms(collection) {
             let mut reached = None;
             let (mut found, mut rows, mut bytes) = (0, 0, 0);
             let cursor = options.cursor.as_ref().map(Cursor::as_str);
             let mut last = None;
             self.walk(
-                &stream,
+                &form,
                 cursor.unwrap_or(""),
                 options.filter.prefix(),
                 diskcache::seconds(now),
@@ -154,9 +154,9 @@ impl Table<'_> {
         let mut count = 0;
         // A record that stands there in both forms is counted once.
         let mut own = BTreeSet::new();
-        let has_legacy = streams(collection).nth(1).is_some();
-        for stream in streams(collection) {
-            self.walk(&stream, "", filter.prefix(), diskcache::seconds(now), |key, raw, _, place| {
+        let has_legacy = key_forms(collection).nth(1).is_some();
+        for form in key_forms(collection) {
+            self.walk(&form, "", filter.prefix(), diskcache::seconds(now), |key, raw, _, place| {
                 if filter.matches(key) && self.is_in(raw, Name::new(collection, key), place)? {
                     let is_new = !has_legacy || own.insert(key.to_owned());
                     count += u64::from(is_new);
@@ -233,8 +233,8 @@ impl Table<'_> {
         changes: &mut Changes,
     ) -> Result<u64, Fault> {
         let mut goes = Vec::new();
-        for stream in streams(collection) {
-            self.walk(&stream, "", filter.prefix(), EVER, |key, raw, stored, _| {
+        for form in key_forms(collection) {
+            self.walk(&form, "", filter.prefix(), EVER, |key, raw, stored, _| {
                 let is_ours = |(of, own): (String, String)| of == collection && own == key;
                 if filter.matches(key) && self.owner(raw, stored)?.is_some_and(is_ours) {
                     goes.push((raw.rowid, raw.file(), raw.has_ended(diskcache::seconds(now))));
@@ -248,7 +248,7 @@ impl Table<'_> {
     /// Removes all records; answers how many were live. What other programs keep there stays.
     pub(super) fn destroy(&self, now: Timestamp, changes: &mut Changes) -> Result<u64, Fault> {
         let mut goes = Vec::new();
-        let all = Stream { head: String::new(), is_legacy: false };
+        let all = KeyForm { head: String::new(), is_legacy: false };
         self.walk(&all, "", "", EVER, |key, raw, _, _| {
             if self.owner(raw, key)?.is_some() {
                 goes.push((raw.rowid, raw.file(), raw.has_ended(diskcache::seconds(now))));

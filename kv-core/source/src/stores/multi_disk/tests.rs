@@ -22,7 +22,8 @@ async fn names_neither_collide_nor_leave_the_directory() {
     let kv = Kv::new(MultiDiskStore::with_options(&directory, options));
     let (long, longer) = ("x".repeat(2048), format!("{}y", "x".repeat(2047)));
     let (upper, emoji) = ("X".repeat(2048), "\u{1F600}".repeat(512));
-    let names = ["..", "a/b", "a\\b", "A", "a", "::", "~a", "nul", ".", "\0", "a.db", "/", &long, &longer, &upper, &emoji];
+    let names =
+        ["..", "a/b", "a\\b", "A", "a", "::", "~a", "nul", ".", "\0", "a.db", "/", &long, &longer, &upper, &emoji];
     for name in names {
         kv.collection(name).put("k", name).await.unwrap();
     }
@@ -33,12 +34,15 @@ async fn names_neither_collide_nor_leave_the_directory() {
     assert_eq!(files(outer.path()), ["inner"]);
     let mut sorted = names.map(str::to_owned);
     sorted.sort();
-    assert_eq!(kv.all_collections().await.unwrap(), sorted);
+    let found = kv.all_collections().await.unwrap();
+    assert_eq!(found, sorted);
     // Another store has to find out the names.
     let other = Kv::new(MultiDiskStore::open(&directory));
-    assert_eq!(other.all_collections().await.unwrap(), sorted);
+    let found = other.all_collections().await.unwrap();
+    assert_eq!(found, sorted);
     for name in names {
-        assert_eq!(other.collection(name).get::<String>("k").await.unwrap().as_deref(), Some(name));
+        let found = other.collection(name).get::<String>("k").await.unwrap();
+        assert_eq!(found.as_deref(), Some(name));
     }
     let mut paged = Vec::new();
     let mut options = ListOptions::default().with_limit(3);
@@ -59,18 +63,29 @@ async fn reads_make_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let kv = Kv::new(MultiDiskStore::open(directory.path()));
     let none = kv.collection("none");
-    assert_eq!(none.get::<u8>("a").await.unwrap(), None);
-    assert_eq!(none.get_many::<u8>(&["a", "b"]).await.unwrap().len(), 2);
-    assert_eq!(none.count(&KeyFilter::all()).await.unwrap(), 0);
-    assert!(none.all_keys(&KeyFilter::all()).await.unwrap().is_empty());
-    assert!(!none.delete("a").await.unwrap());
-    assert_eq!(none.delete_many(&["a"]).await.unwrap(), 0);
-    assert_eq!(none.clear().await.unwrap(), 0);
-    assert!(!none.persist("a").await.unwrap());
-    assert_eq!(none.take::<u8>("a").await.unwrap(), None);
-    assert!(none.put_if_present("a", &1).await.unwrap().is_none());
+    let found = none.get::<u8>("a").await.unwrap();
+    assert_eq!(found, None);
+    let found = none.get_many::<u8>(&["a", "b"]).await.unwrap();
+    assert_eq!(found.len(), 2);
+    let found = none.count(&KeyFilter::all()).await.unwrap();
+    assert_eq!(found, 0);
+    let found = none.all_keys(&KeyFilter::all()).await.unwrap();
+    assert!(found.is_empty());
+    let found = none.delete("a").await.unwrap();
+    assert!(!found);
+    let found = none.delete_many(&["a"]).await.unwrap();
+    assert_eq!(found, 0);
+    let found = none.clear().await.unwrap();
+    assert_eq!(found, 0);
+    let found = none.persist("a").await.unwrap();
+    assert!(!found);
+    let found = none.take::<u8>("a").await.unwrap();
+    assert_eq!(found, None);
+    let found = none.put_if_present("a", &1).await.unwrap();
+    assert!(found.is_none());
     assert!(files(directory.path()).is_empty());
-    assert_eq!(none.increment("a", 1).await.unwrap(), 1);
+    let found = none.increment("a", 1).await.unwrap();
+    assert_eq!(found, 1);
     assert_eq!(files(directory.path()), ["none.db"]);
 }
 
@@ -83,13 +98,16 @@ async fn destroy_leaves_the_files_of_others_alone() {
     }
     std::fs::write(directory.path().join("letter.txt"), "dear friend").unwrap();
     std::fs::write(directory.path().join("Not Ours.db"), "dear friend").unwrap();
-    assert_eq!(kv.destroy().await.unwrap(), 3);
-    assert!(kv.all_collections().await.unwrap().is_empty());
+    let found = kv.destroy().await.unwrap();
+    assert_eq!(found, 3);
+    let found = kv.all_collections().await.unwrap();
+    assert!(found.is_empty());
     assert_eq!(std::fs::read_to_string(directory.path().join("letter.txt")).unwrap(), "dear friend");
     assert_eq!(std::fs::read_to_string(directory.path().join("Not Ours.db")).unwrap(), "dear friend");
     kv.collection("a").put("k", &2).await.unwrap();
     kv.close().await.unwrap();
-    assert_eq!(kv.all_collections().await.unwrap(), ["a"]);
+    let found = kv.all_collections().await.unwrap();
+    assert_eq!(found, ["a"]);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -101,12 +119,16 @@ async fn a_file_under_another_s_name_is_refused() {
     std::fs::copy(directory.path().join("a.db"), directory.path().join("b.db")).unwrap();
     let error = kv.collection("b").get::<u8>("k").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
-    assert_eq!(kv.collection("a").get::<u8>("k").await.unwrap(), Some(1));
+    let found = kv.collection("a").get::<u8>("k").await.unwrap();
+    assert_eq!(found, Some(1));
     std::fs::write(directory.path().join("c.db"), "no database, whatever its name may say").unwrap();
-    assert_eq!(kv.collection("c").put("k", &1).await.unwrap_err().kind(), ErrorKind::Corrupted);
+    let found = kv.collection("c").put("k", &1).await.unwrap_err();
+    assert_eq!(found.kind(), ErrorKind::Corrupted);
 
     let file = directory.path().join("a.db");
-    assert_eq!(Kv::new(MultiDiskStore::open(&file)).ping().await.unwrap_err().kind(), ErrorKind::Configuration);
+    let found = Kv::new(MultiDiskStore::open(&file)).ping().await.unwrap_err();
+    assert_eq!(found.kind(), ErrorKind::Configuration);
     let deep = directory.path().join("x/y");
-    assert_eq!(Kv::new(MultiDiskStore::open(&deep)).ping().await.unwrap_err().kind(), ErrorKind::Configuration);
+    let found = Kv::new(MultiDiskStore::open(&deep)).ping().await.unwrap_err();
+    assert_eq!(found.kind(), ErrorKind::Configuration);
 }

@@ -12,37 +12,45 @@ use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, RedisResult, Value
 use tokio::runtime::{Handle, Id};
 use tokio::time::timeout;
 
-use super::failure::{Effect, is_broken, told, unanswered};
+use super::failure::{Effect, is_broken, told, unanswered, unexpected};
 use super::options::RedisOptions;
 use super::within::{STALE, Within};
 
 /// A client that the user has: a connection that mends itself, of major version 1 of the crate `redis`.
 pub type SharedClient = ConnectionManager;
 
-/// What is sent: a command, or several in one write.
-pub(super) trait Request: Sync {
-    type Answer: Send;
+/// Commands that are sent in one write.
+#[derive(Debug)]
+pub(super) struct Commands(Pipeline);
 
-    /// Sends it and reads the answer. Errors of the server are values.
-    fn send<C: ConnectionLike + Send>(
-        &self,
-        connection: &mut C,
-    ) -> impl Future<Output = RedisResult<Self::Answer>> + Send;
-}
-
-impl Request for Cmd {
-    type Answer = Value;
-
-    async fn send<C: ConnectionLike + Send>(&self, connection: &mut C) -> RedisResult<Value> {
-        connection.req_packed_command(self).await
+impl Commands {
+    /// For so many commands, with about so many bytes in all.
+    pub(super) fn new(commands: usize, _bytes: usize) -> Self {
+        Self(Pipeline::with_capacity(commands))
     }
-}
 
-impl Request for Pipeline {
-    type Answer = Vec<Value>;
+    /// Begins a command of so many parts, with about so many bytes.
+    pub(super) fn begin(&mut self, parts: usize, bytes: usize) {
+        self.0.add_command(Cmd::with_capacity(parts, bytes));
+    }
 
+    /// The next part of the command that was begun.
+    pub(super) fn part(&mut self, part: &[u8]) {
+        self.0.arg(part);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Sends and reads the answers. Errors of the server are values.
     async fn send<C: ConnectionLike + Send>(&self, connection: &mut C) -> RedisResult<Vec<Value>> {
-        connection.req_packed_commands(self, 0, self.len()).await
+        if self.len() == 1
+            && let Some(command) = self.0.cmd_iter().next()
+        {
+            return connection.req_packed_command(command).await.map(|answer| vec![answer]);
+        }
+        connection.req_packed_commands(&self.0, 0, self.len()).await
     }
 }
 
@@ -65,8 +73,13 @@ impl fmt::Debug for Client {
 impl Client {
     /// No I/O.
     pub(super) fn new(options: &RedisOptions) -> Result<Self> {
-        // Answers are timed here, by what the call says.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        // Answers are timed here, by what the call says. The buffers are for many tasks at once: with the client's
+        // own they wait for room in its queue, and few of their commands share a write.
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(None)
+            .set_pipeline_buffer_size(1024)
+            .set_write_backpressure_boundary(64 * 1024);
         Ok(Self::Own(Box::new(Lines {
             client: options.client()?,
             config,
@@ -87,30 +100,27 @@ impl Client {
     pub(super) async fn open(&self) -> Result<()> {
         match self {
             Self::Own(lines) => {
-                let place = lines.place()?;
-                lines.line(&place, Within::new(None)).await.map(drop)
+                let (runtime, line) = lines.here()?;
+                if line.is_none() {
+                    lines.connect(runtime, Within::new(None)).await?;
+                }
+                Ok(())
             }
             Self::Lent { .. } => Ok(()),
         }
     }
 
-    /// Sends and waits for the answer.
-    pub(super) async fn ask<R: Request>(&self, request: &R, effect: Effect, within: Within) -> Result<R::Answer> {
+    /// Sends and waits for the answers.
+    pub(super) async fn ask(&self, commands: &Commands, effect: Effect, within: Within) -> Result<Vec<Value>> {
         match self {
-            Self::Own(lines) => lines.ask(request, effect, within).await,
-            Self::Lent { manager, timeout } => {
-                let mut manager = manager.clone();
-                let answer = in_time(request.send(&mut manager), within.for_answer(*timeout)?).await;
-                match answer {
-                    Err(error) if is_broken(&error) && effect == Effect::Read => {
-                        // It has begun to reconnect.
-                        let answer = in_time(request.send(&mut manager), within.for_answer(*timeout)?).await;
-                        answer.map_err(|error| told(&error))
-                    }
-                    answer => answer.map_err(|error| unanswered(&error, effect)),
-                }
-            }
+            Self::Own(lines) => lines.ask(commands, effect, within).await,
+            Self::Lent { manager, timeout } => Box::pin(borrow(manager, commands, effect, *timeout, within)).await,
         }
+    }
+
+    /// Sends one command and waits for its answer.
+    pub(super) async fn ask_one(&self, command: &Commands, effect: Effect, within: Within) -> Result<Value> {
+        self.ask(command, effect, within).await?.pop().ok_or_else(unexpected)
     }
 
     /// Closes what is idle; what is in use closes when it is done.
@@ -119,6 +129,24 @@ impl Client {
             let places = std::mem::take(&mut *lines.places.lock());
             drop(places);
         }
+    }
+}
+
+async fn borrow(
+    manager: &SharedClient,
+    commands: &Commands,
+    effect: Effect,
+    usual: Duration,
+    within: Within,
+) -> Result<Vec<Value>> {
+    let mut manager = manager.clone();
+    match in_time(commands.send(&mut manager), within.for_answer(usual)?).await {
+        Err(error) if is_broken(&error) && effect == Effect::Read => {
+            // It has begun to reconnect.
+            let answers = in_time(commands.send(&mut manager), within.for_answer(usual)?).await;
+            answers.map_err(|error| told(&error))
+        }
+        answers => answers.map_err(|error| unanswered(&error, effect)),
     }
 }
 
@@ -134,16 +162,16 @@ pub(super) struct Lines {
     address: String,
     connect_timeout: Duration,
     response_timeout: Duration,
-    places: Mutex<Vec<Arc<Place>>>,
+    places: Mutex<Vec<Place>>,
     began: Instant,
 }
 
 /// A runtime's connection.
 struct Place {
     runtime: Id,
-    line: Mutex<Option<Line>>,
+    line: Option<Line>,
     /// Held while it is made, by one for all. A runtime that stops with it held keeps no other one waiting.
-    making: tokio::sync::Mutex<()>,
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone)]
@@ -151,113 +179,141 @@ struct Line {
     connection: MultiplexedConnection,
     /// When an answer last came over it, in microseconds of the store's life.
     heard: Arc<AtomicU64>,
-    /// Whether it has just been made for this call.
-    is_new: bool,
+}
+
+impl Line {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.heard, &other.heard)
+    }
 }
 
 impl Lines {
     /// More runtimes than that at one time connect anew when they take turns.
     const MOST_PLACES: usize = 8;
 
-    fn place(&self) -> Result<Arc<Place>> {
+    /// This runtime, and its connection if there is one.
+    fn here(&self) -> Result<(Id, Option<Line>)> {
         let runtime = Handle::try_current().map(|handle| handle.id()).map_err(|_| {
             Error::new(ErrorKind::Configuration, "there is no Tokio runtime here, which this store is to be used in")
         })?;
+        let places = self.places.lock();
+        let place = places.iter().find(|place| place.runtime == runtime);
+        Ok((runtime, place.and_then(|place| place.line.clone())))
+    }
+
+    /// The lock under which a runtime's connection is made.
+    fn making(&self, runtime: Id) -> Arc<tokio::sync::Mutex<()>> {
         let mut places = self.places.lock();
         if let Some(place) = places.iter().find(|place| place.runtime == runtime) {
-            return Ok(Arc::clone(place));
+            return Arc::clone(&place.making);
         }
-        let place = Place { runtime, line: Mutex::new(None), making: tokio::sync::Mutex::new(()) };
-        let place = Arc::new(place);
+        let making = Arc::default();
         // The first one is the oldest, most likely of a runtime that is gone.
         let dropped = (places.len() == Self::MOST_PLACES).then(|| places.remove(0));
-        places.push(Arc::clone(&place));
+        places.push(Place { runtime, line: None, making: Arc::clone(&making) });
         drop(places);
         drop(dropped);
-        Ok(place)
+        making
     }
 
-    async fn line(&self, place: &Place, within: Within) -> Result<Line> {
-        let current = place.line.lock().clone();
-        match current {
-            Some(line) => Ok(line),
-            None => Box::pin(self.connect(place, within)).await,
-        }
-    }
-
-    async fn connect(&self, place: &Place, within: Within) -> Result<Line> {
+    #[cold]
+    async fn connect(&self, runtime: Id, within: Within) -> Result<Line> {
         let connecting = within.at_most(self.connect_timeout)?;
+        let making = self.making(runtime);
         let made = timeout(connecting, async {
-            let _one_for_all = place.making.lock().await;
-            let current = place.line.lock().clone();
-            if let Some(line) = current {
+            let _one_for_all = making.lock().await;
+            if let (_, Some(line)) = self.here()? {
                 return Ok(line);
             }
             let connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
             let connection = connection.map_err(|error| told(&error))?;
-            let heard = Arc::new(AtomicU64::new(self.micros()));
-            let line = Line { connection, heard, is_new: false };
-            *place.line.lock() = Some(line.clone());
-            Ok(Line { is_new: true, ..line })
+            let line = Line { connection, heard: Arc::new(AtomicU64::new(self.micros())) };
+            if let Some(place) = self.places.lock().iter_mut().find(|place| place.runtime == runtime) {
+                place.line = Some(line.clone());
+            }
+            Ok(line)
         });
         made.await.map_err(|_| Error::new(ErrorKind::Timeout, "the server took too long to connect to"))?
     }
 
-    async fn ask<R: Request>(&self, request: &R, effect: Effect, within: Within) -> Result<R::Answer> {
-        let place = self.place()?;
-        let mut line = self.line(&place, within).await?;
-        let stale = !line.is_new && self.silence(&line) >= STALE;
-        if stale && effect == Effect::Change {
-            let ping = redis::cmd("PING");
-            if self.exchange(&place, &mut line, &ping, within).await?.is_err() {
-                self.forget(&place, &line);
-                line = self.line(&place, within).await?;
+    async fn ask(&self, commands: &Commands, effect: Effect, within: Within) -> Result<Vec<Value>> {
+        let (runtime, line) = self.here()?;
+        // What is rare is kept out of the state of every call.
+        let mut stale = false;
+        let mut line = match line {
+            None => Box::pin(self.connect(runtime, within)).await?,
+            Some(line) => {
+                stale = self.silence(&line) >= STALE;
+                match stale && effect == Effect::Change {
+                    true => Box::pin(self.proven(runtime, line, within)).await?,
+                    false => line,
+                }
             }
-        }
-        let may_repeat = match effect {
-            Effect::Read => true,
-            Effect::Put => stale,
-            Effect::Change => false,
         };
-        match self.exchange(&place, &mut line, request, within).await? {
-            Err(error) if may_repeat && is_broken(&error) => {
-                let lost = |later: Error| if effect == Effect::Read { later } else { later.with_outcome_unknown() };
-                line = self.line(&place, within).await.map_err(lost)?;
-                let answer = self.exchange(&place, &mut line, request, within).await.map_err(lost)?;
-                answer.map_err(|error| unanswered(&error, effect))
+        match self.exchange(runtime, &mut line, commands, within).await? {
+            Ok(answers) => Ok(answers),
+            Err(error) if is_broken(&error) && (effect == Effect::Read || effect == Effect::Put && stale) => {
+                Box::pin(self.repeat(runtime, commands, effect, within)).await
             }
-            answer => answer.map_err(|error| unanswered(&error, effect)),
+            Err(error) => Err(unanswered(&error, effect)),
         }
     }
 
-    /// The outer error: nothing was sent.
-    async fn exchange<R: Request>(
+    /// A connection that stands: this one, if it still does.
+    #[cold]
+    async fn proven(&self, runtime: Id, mut line: Line, within: Within) -> Result<Line> {
+        let mut ping = Commands::new(1, 0);
+        ping.begin(1, 4);
+        ping.part(b"PING");
+        if self.exchange(runtime, &mut line, &ping, within).await?.is_ok() {
+            return Ok(line);
+        }
+        self.forget(runtime, &line);
+        self.connect(runtime, within).await
+    }
+
+    #[cold]
+    async fn repeat(
         &self,
-        place: &Place,
-        line: &mut Line,
-        request: &R,
+        runtime: Id,
+        commands: &Commands,
+        effect: Effect,
         within: Within,
-    ) -> Result<RedisResult<R::Answer>> {
+    ) -> Result<Vec<Value>> {
+        let lost = |later: Error| if effect == Effect::Read { later } else { later.with_outcome_unknown() };
+        let mut line = self.connect(runtime, within).await.map_err(lost)?;
+        let answers = self.exchange(runtime, &mut line, commands, within).await.map_err(lost)?;
+        answers.map_err(|error| unanswered(&error, effect))
+    }
+
+    /// The outer error: nothing was sent.
+    async fn exchange(
+        &self,
+        runtime: Id,
+        line: &mut Line,
+        commands: &Commands,
+        within: Within,
+    ) -> Result<RedisResult<Vec<Value>>> {
         let waiting = within.for_answer(self.response_timeout)?;
-        let answer = in_time(request.send(&mut line.connection), waiting).await;
-        match &answer {
+        let answers = in_time(commands.send(&mut line.connection), waiting).await;
+        match &answers {
             Ok(_) => line.heard.store(self.micros(), Ordering::Relaxed),
             // Nothing at all came for so long: the network may have lost the connection without a word. A connection
             // that answers others, or was given up on early, stays.
             Err(error) if error.is_timeout() && self.silence(line) < self.response_timeout => {}
-            Err(_) => self.forget(place, line),
+            Err(_) => self.forget(runtime, line),
         }
-        Ok(answer)
+        Ok(answers)
     }
 
     /// Makes the next call connect anew, unless it would already. Calls that wait for answers on this one go on.
-    fn forget(&self, place: &Place, line: &Line) {
-        let mut current = place.line.lock();
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.heard, &line.heard)) {
-            let dropped = current.take();
-            drop(current);
-            drop(dropped);
-        }
+    #[cold]
+    fn forget(&self, runtime: Id, line: &Line) {
+        let mut places = self.places.lock();
+        let place = places.iter_mut().find(|place| place.runtime == runtime);
+        let dropped = place.and_then(|place| place.line.take_if(|current| current.is(line)));
+        drop(places);
+        drop(dropped);
     }
 
     fn silence(&self, line: &Line) -> Duration {
@@ -268,4 +324,3 @@ impl Lines {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
-

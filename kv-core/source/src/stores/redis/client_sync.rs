@@ -5,49 +5,69 @@ use std::time::{Duration, Instant};
 
 use kv_core::{Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
-use redis::{Cmd, ConnectionLike, Pipeline, RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 
-use super::failure::{Effect, is_broken, timed_out, told, unanswered};
+use super::failure::{Effect, is_broken, timed_out, told, unanswered, unexpected};
 use super::options::RedisOptions;
 use super::within::{STALE, Within};
 
 /// A client that the user has: a pool of connections, of major version 1 of the crate `redis`.
 pub type SharedClient = r2d2::Pool<redis::Client>;
 
-/// What is sent: a command, or several in one write.
-pub(super) trait Request {
-    type Answer;
-
-    /// Sends it and reads the answer. Errors of the server are values. After an error, answers may be left over.
-    fn send(&self, connection: &mut redis::Connection) -> RedisResult<Self::Answer>;
-
-    /// How many answers there are.
-    fn answers(&self) -> usize;
+/// Commands that are sent in one write, as they are written.
+#[derive(Debug)]
+pub(super) struct Commands {
+    bytes: Vec<u8>,
+    len: usize,
 }
 
-impl Request for Cmd {
-    type Answer = Value;
-
-    fn send(&self, connection: &mut redis::Connection) -> RedisResult<Value> {
-        connection.req_command(self)
+impl Commands {
+    /// For so many commands, with about so many bytes in all.
+    pub(super) fn new(commands: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(commands * 16 + bytes), len: 0 }
     }
 
-    fn answers(&self) -> usize {
-        1
+    /// Begins a command of so many parts, with about so many bytes.
+    pub(super) fn begin(&mut self, parts: usize, bytes: usize) {
+        self.bytes.reserve(bytes + parts * 16 + 16);
+        self.len += 1;
+        self.line(b'*', parts);
     }
-}
 
-impl Request for Pipeline {
-    type Answer = Vec<Value>;
+    /// The next part of the command that was begun.
+    pub(super) fn part(&mut self, part: &[u8]) {
+        self.line(b'$', part.len());
+        self.bytes.extend_from_slice(part);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
 
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn line(&mut self, kind: u8, number: usize) {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        let mut rest = number;
+        loop {
+            at -= 1;
+            // The remainder is a digit.
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(&digits[at..]);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends and reads the answers. Errors of the server are values. After an error, answers may be left over.
     fn send(&self, connection: &mut redis::Connection) -> RedisResult<Vec<Value>> {
-        connection.send_packed_command(&self.get_packed_pipeline())?;
+        connection.send_packed_command(&self.bytes)?;
         // The client's own way to read many answers waits for each of them anew after the first time-out.
-        (0..self.len()).map(|_| connection.recv_response()).collect()
-    }
-
-    fn answers(&self) -> usize {
-        self.len()
+        (0..self.len).map(|_| connection.recv_response()).collect()
     }
 }
 
@@ -98,17 +118,22 @@ impl Client {
         }
     }
 
-    /// Sends and waits for the answer.
-    pub(super) fn ask<R: Request>(&self, request: &R, effect: Effect, within: Within) -> Result<R::Answer> {
+    /// Sends and waits for the answers.
+    pub(super) fn ask(&self, commands: &Commands, effect: Effect, within: Within) -> Result<Vec<Value>> {
         match self {
-            Self::Own(pool) => pool.ask(request, effect, within),
-            Self::Lent { pool, timeout } => match borrow(pool, request, *timeout, within)? {
+            Self::Own(pool) => pool.ask(commands, effect, within),
+            Self::Lent { pool, timeout } => match borrow(pool, commands, *timeout, within)? {
                 Err(error) if is_broken(&error) && effect == Effect::Read => {
-                    borrow(pool, request, *timeout, within)?.map_err(|error| told(&error))
+                    borrow(pool, commands, *timeout, within)?.map_err(|error| told(&error))
                 }
                 answer => answer.map_err(|error| unanswered(&error, effect)),
             },
         }
+    }
+
+    /// Sends one command and waits for its answer.
+    pub(super) fn ask_one(&self, command: &Commands, effect: Effect, within: Within) -> Result<Value> {
+        self.ask(command, effect, within)?.pop().ok_or_else(unexpected)
     }
 
     /// Closes what is idle; what is in use closes when it is done.
@@ -174,25 +199,30 @@ impl Pool {
         }
     }
 
-    fn ask<R: Request>(&self, request: &R, effect: Effect, within: Within) -> Result<R::Answer> {
+    fn ask(&self, commands: &Commands, effect: Effect, within: Within) -> Result<Vec<Value>> {
         let mut loan = self.take(within)?;
         let stale = loan.idle_since.is_some_and(|since| since.elapsed() >= STALE);
-        if stale && effect == Effect::Change && loan.exchange(&redis::cmd("PING"), within)?.is_err() {
-            self.forget_idle();
-            loan.connect(within)?;
+        if stale && effect == Effect::Change {
+            let mut ping = Commands::new(1, 4);
+            ping.begin(1, 4);
+            ping.part(b"PING");
+            if loan.exchange(&ping, within)?.is_err() {
+                self.forget_idle();
+                loan.connect(within)?;
+            }
         }
         let may_repeat = match effect {
             Effect::Read => loan.idle_since.is_some(),
             Effect::Put => stale,
             Effect::Change => false,
         };
-        match loan.exchange(request, within)? {
+        match loan.exchange(commands, within)? {
             Err(error) if may_repeat && is_broken(&error) => {
                 // The server went away, so the others are gone too.
                 self.forget_idle();
                 let lost = |later: Error| if effect == Effect::Read { later } else { later.with_outcome_unknown() };
                 loan.connect(within).map_err(lost)?;
-                loan.exchange(request, within).map_err(lost)?.map_err(|error| unanswered(&error, effect))
+                loan.exchange(commands, within).map_err(lost)?.map_err(|error| unanswered(&error, effect))
             }
             answer => answer.map_err(|error| unanswered(&error, effect)),
         }
@@ -225,7 +255,7 @@ impl Loan<'_> {
     }
 
     /// The outer error: nothing was sent.
-    fn exchange<R: Request>(&mut self, request: &R, within: Within) -> Result<RedisResult<R::Answer>> {
+    fn exchange(&mut self, commands: &Commands, within: Within) -> Result<RedisResult<Vec<Value>>> {
         self.sound = false;
         let usual = self.pool.response_timeout;
         let timeout = within.for_answer(usual)?;
@@ -233,7 +263,7 @@ impl Loan<'_> {
         if timeout != usual {
             set_timeouts(connection, Some(timeout)).map_err(|error| told(&error))?;
         }
-        let answer = request.send(connection);
+        let answer = commands.send(connection);
         self.sound = answer.is_ok() && (timeout == usual || set_timeouts(connection, Some(usual)).is_ok());
         Ok(answer)
     }
@@ -265,12 +295,12 @@ fn set_timeouts(connection: &redis::Connection, timeout: Option<Duration>) -> Re
 }
 
 /// Over a connection of somebody else's pool. The outer error: nothing was sent.
-fn borrow<R: Request>(
+fn borrow(
     pool: &SharedClient,
-    request: &R,
+    commands: &Commands,
     usual: Duration,
     within: Within,
-) -> Result<RedisResult<R::Answer>> {
+) -> Result<RedisResult<Vec<Value>>> {
     let unavailable = |error: r2d2::Error| {
         let says = error.to_string();
         match says.contains("AuthenticationFailed") {
@@ -280,11 +310,11 @@ fn borrow<R: Request>(
     };
     let mut connection = pool.get_timeout(within.at_most(usual)?).map_err(unavailable)?;
     set_timeouts(&connection, Some(within.for_answer(usual)?)).map_err(|error| told(&error))?;
-    let answer = request.send(&mut connection);
-    if answer.as_ref().is_err_and(RedisError::is_timeout) && request.answers() > 1 {
+    let answer = commands.send(&mut connection);
+    if answer.as_ref().is_err_and(RedisError::is_timeout) && commands.len() > 1 {
         // The connection goes back, and each read that finds no answer makes it skip one that comes late.
         let _ = connection.set_read_timeout(Some(Duration::from_millis(1)));
-        let _: RedisResult<Vec<Value>> = (1..request.answers()).map(|_| connection.recv_response()).collect();
+        let _: RedisResult<Vec<Value>> = (1..commands.len()).map(|_| connection.recv_response()).collect();
     }
     // As the client makes them.
     let _ = set_timeouts(&connection, None);

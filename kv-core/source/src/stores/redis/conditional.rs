@@ -1,21 +1,24 @@
 //! Conditional writes: scripts that compare a digest of what stands there, so that none reads a document.
 
 use kv_core::formats::redis::{DELETE_IF_DIGEST, PUT_IF_ABSENT, PUT_IF_DIGEST, px};
-use kv_core::formats::{self, Stamp};
+use kv_core::formats;
 use kv_core::{
     Condition, DeleteOutcome, Entry, ErrorKind, Name, PutOutcome, Record, Result, Revision, Timestamp, Written,
 };
-use redis::{Cmd, ServerErrorKind, Value};
+use redis::{ServerErrorKind, Value};
 
 use super::failure::{Effect, unexpected};
-use super::records::{all, bytes, document, get, legacy, number, own, unlink};
+use super::client::Commands;
+use super::records::{add, bytes, document, legacy, number, own};
 use super::within::Within;
 use super::{RedisDriver, contradiction};
 use crate::attempts::Attempts;
 use crate::driver::Context;
 
-/// A script that was written.
+/// What the scripts answer: it was done.
 const DONE: i64 = 1;
+/// Something else stands there.
+const CHANGED: i64 = 0;
 const NOTHING_THERE: i64 = -1;
 
 /// The digest that stands for these very bytes.
@@ -25,15 +28,17 @@ fn digest(bytes: &[u8]) -> Result<String> {
 }
 
 /// The command for a script: by its digest, which the server knows if it has run before, or by its text.
-pub(super) fn script(text: &str, by_digest: bool, key: &[u8], args: &[&[u8]]) -> Result<Cmd> {
-    let mut command = Cmd::new();
-    if by_digest {
-        command.arg("EVALSHA").arg(digest(text.as_bytes())?);
-    } else {
-        command.arg("EVAL").arg(text);
-    }
-    command.arg(1).arg(key).arg(args);
-    Ok(command)
+fn add_script(commands: &mut Commands, text: &str, by_digest: bool, key: &[u8], args: &[&[u8]]) -> Result<()> {
+    let digest = digest(text.as_bytes())?;
+    let [name, script] = if by_digest { ["EVALSHA", &digest] } else { ["EVAL", text] };
+    add(commands, &[&[name.as_bytes(), script.as_bytes(), b"1", key], args].concat());
+    Ok(())
+}
+
+fn script(text: &str, by_digest: bool, key: &[u8], args: &[&[u8]]) -> Result<Commands> {
+    let mut commands = Commands::new(1, 0);
+    add_script(&mut commands, text, by_digest, key, args)?;
+    Ok(commands)
 }
 
 fn expiry(expires: Option<Timestamp>, now: Timestamp) -> String {
@@ -52,11 +57,11 @@ struct Found {
 impl<const VALKEY: bool> RedisDriver<VALKEY> {
     #[maybe_async::maybe_async]
     async fn run(&self, text: &str, key: &[u8], args: &[&[u8]], within: Within) -> Result<Value> {
-        let answer = self.client.ask(&script(text, true, key, args)?, Effect::Change, within).await?;
+        let answer = self.client.ask_one(&script(text, true, key, args)?, Effect::Change, within).await?;
         match &answer {
             // It did not run.
             Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript) => {
-                self.client.ask(&script(text, false, key, args)?, Effect::Change, within).await
+                self.client.ask_one(&script(text, false, key, args)?, Effect::Change, within).await
             }
             _ => Ok(answer),
         }
@@ -79,7 +84,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
         cx: Context<'_>,
     ) -> Result<PutOutcome> {
         let within = Within::new(cx.timeout);
-        let document = document(name, record, &mut Stamp::default());
+        let document = document(name, record);
         let px = expiry(record.expires, cx.now);
         let written = match condition {
             Condition::IfRevision(revision) => self.replace_at(name, revision, &document, &px, cx, within).await?,
@@ -181,7 +186,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             && !cx.has_ended(expires)
         {
             let mut answer = NOTHING_THERE;
-            for key in [Some(self.keys.key(name)), self.keys.legacy_key(name)].into_iter().flatten() {
+            for key in self.keys_of(name) {
                 answer = number(&self.run(DELETE_IF_DIGEST, &key, &[digest.as_bytes()], within).await?)?;
                 if answer != NOTHING_THERE {
                     break;
@@ -208,13 +213,15 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             for found in self.find(name, within).await? {
                 let removed = match &found.digest {
                     Some(digest) => {
-                        number(&self.run(DELETE_IF_DIGEST, &found.key, &[digest.as_bytes()], within).await?)?
+                        let answer = self.run(DELETE_IF_DIGEST, &found.key, &[digest.as_bytes()], within).await?;
+                        let answer = number(&answer)?;
+                        left |= answer == CHANGED;
+                        answer == DONE
                     }
-                    None => number(&self.client.ask(&unlink(&found.key), Effect::Change, within).await?)?,
+                    None => self.unlink(&found.key, within).await?,
                 };
-                left |= removed == 0;
                 let ended = found.entry.is_some_and(|entry| cx.has_ended(entry.expires()));
-                if removed == DONE && !ended {
+                if removed && !ended {
                     outcome = DeleteOutcome::Deleted;
                 }
             }
@@ -227,8 +234,8 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
 
     #[maybe_async::maybe_async]
     async fn find(&self, name: Name<'_>, within: Within) -> Result<Vec<Found>> {
-        let keys: Vec<_> = [Some(self.keys.key(name)), self.keys.legacy_key(name)].into_iter().flatten().collect();
-        let answers = self.client.ask(&all(keys.iter().map(|key| get(key))), Effect::Read, within).await?;
+        let keys = self.keys_of(name);
+        let answers = self.fetch(&keys, within).await?;
         let mut found = Vec::new();
         for ((key, answer), is_legacy) in keys.into_iter().zip(answers).zip([false, true]) {
             let stored = match bytes(answer) {
@@ -261,19 +268,20 @@ pub(super) fn has_ended(stored: &[u8], cx: Context<'_>) -> bool {
 }
 
 /// The commands that remove these keys, each only if it still holds these bytes.
-pub(super) fn removals(stale: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<Cmd>> {
-    let removal = |(at, (key, stored)): (usize, &(Vec<u8>, Vec<u8>))| {
+pub(super) fn removals(keys: &[(Vec<u8>, Vec<u8>)]) -> Result<Commands> {
+    let mut commands = Commands::new(keys.len(), keys.len() * 160);
+    for (at, (key, stored)) in keys.iter().enumerate() {
         // The first one carries the text, after which the server knows the digest.
-        script(DELETE_IF_DIGEST, at > 0, key, &[digest(stored)?.as_bytes()])
-    };
-    stale.iter().enumerate().map(removal).collect()
+        add_script(&mut commands, DELETE_IF_DIGEST, at > 0, key, &[digest(stored)?.as_bytes()])?;
+    }
+    Ok(commands)
 }
 
 /// The number of removals that were done.
 pub(super) fn removed(answers: &[Value]) -> Result<u64> {
     answers.iter().try_fold(0, |sum, answer| match number(answer)? {
         DONE => Ok(sum + 1),
-        0 | NOTHING_THERE => Ok(sum),
+        CHANGED | NOTHING_THERE => Ok(sum),
         _ => Err(unexpected()),
     })
 }

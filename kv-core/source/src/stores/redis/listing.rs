@@ -15,6 +15,7 @@ use crate::driver::Context;
 /// Where a listing goes on. The server's answer may hold more keys than a page has room for, and the same cursor need not
 /// give the same keys again: so those that were left over travel along.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Place {
     /// Whether it has come to the keys that Python gives an odd collection's records.
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
@@ -31,7 +32,9 @@ impl Place {
         let Some(cursor) = cursor else {
             return Ok(Self { is_legacy: false, cursor: Some(0), left_over: Vec::new() });
         };
-        serde_json::from_str(cursor.as_str()).map_err(|_| cursor.refusal())
+        // A struct would be read from a list too.
+        let place = Some(cursor.as_str()).filter(|text| text.starts_with('{'));
+        place.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| cursor.refusal())
     }
 
     fn to_cursor(&self) -> Result<Cursor> {

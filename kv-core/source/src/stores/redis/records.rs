@@ -3,9 +3,10 @@
 use kv_core::formats::redis::px;
 use kv_core::formats::{self, Document, Stamp};
 use kv_core::{DeleteOutcome, Entry, Error, ErrorKind, Name, Record, Result, Timestamp, Written};
-use redis::{Cmd, Pipeline, Value};
+use redis::Value;
 
 use super::RedisDriver;
+use super::client::Commands;
 use super::failure::{Effect, refused, unexpected};
 use super::within::Within;
 use crate::driver::Context;
@@ -68,57 +69,56 @@ pub(super) fn check_version(info: &[u8]) -> Result<()> {
     Err(Error::new(ErrorKind::Configuration, message))
 }
 
-pub(super) fn get(key: &[u8]) -> Cmd {
-    let mut command = Cmd::with_capacity(2, key.len() + 3);
-    command.arg("GET").arg(key);
-    command
+/// A command of these parts.
+pub(super) fn command(parts: &[&[u8]]) -> Commands {
+    let mut commands = Commands::new(1, 0);
+    add(&mut commands, parts);
+    commands
 }
 
-fn set(key: &[u8], document: &[u8], expires: Option<Timestamp>, now: Timestamp) -> Cmd {
-    let mut command = Cmd::with_capacity(5, key.len() + document.len() + 32);
-    command.arg("SET").arg(key).arg(document);
-    if let Some(expires) = expires {
-        command.arg("PX").arg(px(expires, now));
+/// The same command for each of these keys.
+pub(super) fn each<'k>(name: &str, keys: impl ExactSizeIterator<Item = &'k Vec<u8>>) -> Commands {
+    let mut commands = Commands::new(keys.len(), keys.len() * 64);
+    keys.for_each(|key| add(&mut commands, &[name.as_bytes(), key]));
+    commands
+}
+
+pub(super) fn add(commands: &mut Commands, parts: &[&[u8]]) {
+    commands.begin(parts.len(), parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| commands.part(part));
+}
+
+fn add_set(commands: &mut Commands, key: &[u8], document: &[u8], expires: Option<Timestamp>, now: Timestamp) {
+    match expires {
+        None => add(commands, &[b"SET", key, document]),
+        Some(expires) => add(commands, &[b"SET", key, document, b"PX", px(expires, now).to_string().as_bytes()]),
     }
-    command
 }
 
-fn getdel(key: &[u8]) -> Cmd {
-    let mut command = Cmd::with_capacity(2, key.len() + 6);
-    command.arg("GETDEL").arg(key);
-    command
-}
-
-pub(super) fn unlink(key: &[u8]) -> Cmd {
-    let mut command = Cmd::with_capacity(2, key.len() + 6);
-    command.arg("UNLINK").arg(key);
-    command
-}
-
-pub(super) fn all(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
-    let commands = commands.into_iter();
-    let mut pipeline = Pipeline::with_capacity(commands.size_hint().0);
-    commands.for_each(|command| {
-        pipeline.add_command(command);
-    });
-    pipeline
-}
-
-pub(super) fn document(name: Name<'_>, record: &Record<'_>, stamp: &mut Stamp) -> Vec<u8> {
+pub(super) fn document(name: Name<'_>, record: &Record<'_>) -> Vec<u8> {
     let mut document = Vec::new();
-    formats::encode(name, record, stamp, &mut document);
+    formats::encode(name, record, &mut Stamp::default(), &mut document);
     document
 }
 
 impl<const VALKEY: bool> RedisDriver<VALKEY> {
+    /// The keys under which a record may stand.
+    pub(super) fn keys_of(&self, name: Name<'_>) -> Vec<Vec<u8>> {
+        [Some(self.keys.key(name)), self.keys.legacy_key(name)].into_iter().flatten().collect()
+    }
+
+    fn is_odd(&self, collection: &str) -> bool {
+        self.keys.legacy_match_pattern(collection, "").is_some()
+    }
+
     #[maybe_async::maybe_async]
     pub(super) async fn read(&self, name: Name<'_>, within: Within) -> Result<Option<Entry>> {
-        let key = self.keys.key(name);
         let Some(legacy_key) = self.keys.legacy_key(name) else {
-            let answer = self.client.ask(&get(&key), Effect::Read, within).await?;
+            let get = command(&[b"GET", &self.keys.key(name)]);
+            let answer = self.client.ask_one(&get, Effect::Read, within).await?;
             return bytes(answer)?.map_or(Ok(None), |stored| own(&stored, name));
         };
-        let both = all([get(&key), get(&legacy_key)]);
+        let both = each("GET", [self.keys.key(name), legacy_key].iter());
         let mut answers = self.client.ask(&both, Effect::Read, within).await?.into_iter();
         either(answers.next(), answers.next(), name)
     }
@@ -131,37 +131,35 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
         within: Within,
     ) -> Result<Vec<Result<Option<Entry>>>> {
         let names = keys.iter().map(|key| Name::new(collection, key));
-        if keys.first().is_some_and(|key| self.keys.legacy_key(Name::new(collection, key)).is_some()) {
-            let both = |name| [Some(self.keys.key(name)), self.keys.legacy_key(name)].into_iter().flatten();
-            let gets = all(names.clone().flat_map(both).map(|key| get(&key)));
+        if self.is_odd(collection) {
+            let stored_keys: Vec<_> = names.clone().flat_map(|name| self.keys_of(name)).collect();
+            let gets = each("GET", stored_keys.iter());
             let mut answers = self.client.ask(&gets, Effect::Read, within).await?.into_iter();
             return Ok(names.map(|name| either(answers.next(), answers.next(), name)).collect());
         }
-        let mut mget = Cmd::with_capacity(keys.len() + 1, keys.len() * (collection.len() + 32));
-        mget.arg("MGET");
+        let size: usize = keys.iter().map(|key| key.len() + collection.len() + 2).sum();
+        let mut mget = Commands::new(1, 0);
+        mget.begin(keys.len() + 1, size + 64);
+        mget.part(b"MGET");
         let mut key = Vec::new();
         for name in names.clone() {
             key.clear();
             self.keys.key_into(name, &mut key);
-            mget.arg(&key);
+            mget.part(&key);
         }
-        let answer = self.client.ask(&mget, Effect::Read, within).await?;
+        let answer = self.client.ask_one(&mget, Effect::Read, within).await?;
         let answers = match answer {
             Value::Array(answers) if answers.len() == keys.len() => answers,
             Value::ServerError(error) => return Err(refused(&error)),
             _ => return Err(unexpected()),
         };
         // MGET answers nil for what is no string too.
-        let is_missing = |answer: &&Value| matches!(answer, Value::Nil);
-        let missing = answers.iter().filter(is_missing).count();
-        let mut again = Vec::new().into_iter();
-        if missing > 0 {
-            let in_doubt = names.clone().zip(&answers).filter(|(_, answer)| is_missing(answer));
-            let gets = all(in_doubt.map(|(name, _)| get(&self.keys.key(name))));
-            again = self.client.ask(&gets, Effect::Read, within).await?.into_iter();
-        }
+        let is_missing = |answer: &Value| matches!(answer, Value::Nil);
+        let in_doubt = names.clone().zip(&answers).filter(|(_, answer)| is_missing(answer));
+        let in_doubt: Vec<_> = in_doubt.map(|(name, _)| self.keys.key(name)).collect();
+        let mut again = self.fetch(&in_doubt, within).await?.into_iter();
         let entry = |(name, answer): (Name<'_>, Value)| {
-            let answer = if matches!(answer, Value::Nil) { again.next().ok_or_else(unexpected)? } else { answer };
+            let answer = if is_missing(&answer) { again.next().ok_or_else(unexpected)? } else { answer };
             bytes(answer)?.map_or(Ok(None), |stored| own(&stored, name))
         };
         Ok(names.zip(answers).map(entry).collect())
@@ -170,13 +168,14 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
     #[maybe_async::maybe_async]
     pub(super) async fn write(&self, name: Name<'_>, record: &Record<'_>, cx: Context<'_>) -> Result<Written> {
         let within = Within::new(cx.timeout);
-        let document = document(name, record, &mut Stamp::default());
-        let command = set(&self.keys.key(name), &document, record.expires, cx.now);
+        let document = document(name, record);
+        let mut commands = Commands::new(1, 0);
+        add_set(&mut commands, &self.keys.key(name), &document, record.expires, cx.now);
         match self.keys.legacy_key(name) {
-            None => accepted(self.client.ask(&command, Effect::Put, within).await?)?,
+            None => accepted(self.client.ask_one(&commands, Effect::Put, within).await?)?,
             Some(legacy_key) => {
-                let both = all([command, get(&legacy_key)]);
-                let mut answers = self.client.ask(&both, Effect::Put, within).await?.into_iter();
+                add(&mut commands, &[b"GET", &legacy_key]);
+                let mut answers = self.client.ask(&commands, Effect::Put, within).await?.into_iter();
                 accepted(answers.next().ok_or_else(unexpected)?)?;
                 self.supersede(&[(name, legacy_key)], answers, within).await?;
             }
@@ -192,38 +191,39 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
         cx: Context<'_>,
     ) -> Result<Vec<Result<Written>>> {
         let within = Within::new(cx.timeout);
-        let mut stamp = Stamp::default();
-        let mut written = Vec::with_capacity(records.len());
-        let key_of = |name| self.keys.key(name);
-        if records.iter().all(|(_, record)| record.expires.is_none()) {
-            let mut mset = Cmd::with_capacity(records.len() * 2 + 1, 0);
-            mset.arg("MSET");
-            for (key, record) in records {
-                let name = Name::new(collection, key);
-                let document = document(name, record, &mut stamp);
-                mset.arg(key_of(name)).arg(&document);
-                written.push(Ok(Written::of_document(document, None)));
-            }
-            accepted(self.client.ask(&mset, Effect::Put, within).await?)?;
+        let names = records.iter().map(|(key, record)| (Name::new(collection, key), record));
+        let size: usize = records.iter().map(|(_, record)| record.value.as_encoded().len() + 400).sum();
+        let are_permanent = records.iter().all(|(_, record)| record.expires.is_none());
+        let mut commands = Commands::new(if are_permanent { 1 } else { records.len() + 2 }, size);
+        if are_permanent {
+            commands.begin(2 * records.len() + 1, size);
+            commands.part(b"MSET");
         } else {
-            let mut sets = Pipeline::with_capacity(records.len() + 2);
-            sets.cmd("MULTI");
-            for (key, record) in records {
-                let name = Name::new(collection, key);
-                let document = document(name, record, &mut stamp);
-                sets.add_command(set(&key_of(name), &document, record.expires, cx.now));
-                written.push(Ok(Written::of_document(document, record.expires)));
-            }
-            sets.cmd("EXEC");
-            all_accepted(self.client.ask(&sets, Effect::Put, within).await?)?;
+            add(&mut commands, &[b"MULTI"]);
         }
-        let odd = records.iter().filter_map(|(key, _)| {
-            let name = Name::new(collection, key);
-            Some((name, self.keys.legacy_key(name)?))
-        });
-        let odd: Vec<_> = odd.collect();
-        if !odd.is_empty() {
-            let gets = all(odd.iter().map(|(_, key)| get(key)));
+        let mut written = Vec::with_capacity(records.len());
+        let (mut stamp, mut key, mut document) = (Stamp::default(), Vec::new(), Vec::new());
+        for (name, record) in names.clone() {
+            key.clear();
+            document.clear();
+            self.keys.key_into(name, &mut key);
+            formats::encode(name, record, &mut stamp, &mut document);
+            if are_permanent {
+                commands.part(&key);
+                commands.part(&document);
+            } else {
+                add_set(&mut commands, &key, &document, record.expires, cx.now);
+            }
+            written.push(Ok(Written::of_document(&*document, record.expires)));
+        }
+        if !are_permanent {
+            add(&mut commands, &[b"EXEC"]);
+        }
+        all_accepted(self.client.ask(&commands, Effect::Put, within).await?)?;
+        if self.is_odd(collection) {
+            let odd = names.filter_map(|(name, _)| Some((name, self.keys.legacy_key(name)?)));
+            let odd: Vec<_> = odd.collect();
+            let gets = each("GET", odd.iter().map(|(_, key)| key));
             let answers = self.client.ask(&gets, Effect::Read, within).await?;
             self.supersede(&odd, answers.into_iter(), within).await?;
         }
@@ -252,16 +252,21 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
     pub(super) async fn delete_plainly(&self, name: Name<'_>, cx: Context<'_>) -> Result<DeleteOutcome> {
         let within = Within::new(cx.timeout);
         let key = self.keys.key(name);
-        let answer = self.client.ask(&getdel(&key), Effect::Change, within).await?;
+        let answer = self.client.ask_one(&command(&[b"GETDEL", &key]), Effect::Change, within).await?;
         let was_live = match bytes(answer) {
             Ok(stored) => stored.is_some_and(|stored| was_live(&stored, name, cx)),
             // It takes strings only.
-            Err(error) if error.kind() == ErrorKind::Corrupted => {
-                number(&self.client.ask(&unlink(&key), Effect::Change, within).await?)? == 1
-            }
+            Err(error) if error.kind() == ErrorKind::Corrupted => self.unlink(&key, within).await?,
             Err(error) => return Err(error),
         };
         Ok(if was_live { DeleteOutcome::Deleted } else { DeleteOutcome::Missing })
+    }
+
+    /// Whether something stood there, and was removed.
+    #[maybe_async::maybe_async]
+    pub(super) async fn unlink(&self, key: &[u8], within: Within) -> Result<bool> {
+        let answer = self.client.ask_one(&command(&[b"UNLINK", key]), Effect::Change, within).await?;
+        Ok(number(&answer)? == 1)
     }
 
     #[maybe_async::maybe_async]
@@ -284,15 +289,16 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             return Ok(deleted);
         }
         let within = Within::new(cx.timeout);
-        let commands = all(names.clone().map(|name| getdel(&self.keys.key(name))));
+        let stored_keys: Vec<_> = names.clone().map(|name| self.keys.key(name)).collect();
+        let commands = each("GETDEL", stored_keys.iter());
         let answers = self.client.ask(&commands, Effect::Change, within).await?;
-        let outcome = |(name, answer)| bytes(answer).map(|stored| stored.is_some_and(|stored| was_live(&stored, name, cx)));
-        let mut deleted: Vec<Result<bool>> = names.clone().zip(answers).map(outcome).collect();
-        for (deleted, name) in deleted.iter_mut().zip(names) {
-            if deleted.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupted) {
-                let answer = self.client.ask(&unlink(&self.keys.key(name)), Effect::Change, within).await?;
-                *deleted = number(&answer).map(|removed| removed == 1);
-            }
+        let mut deleted = Vec::with_capacity(keys.len());
+        for ((name, key), answer) in names.zip(&stored_keys).zip(answers) {
+            deleted.push(match bytes(answer) {
+                Ok(stored) => Ok(stored.is_some_and(|stored| was_live(&stored, name, cx))),
+                Err(error) if error.kind() == ErrorKind::Corrupted => self.unlink(key, within).await,
+                Err(error) => Err(error),
+            });
         }
         Ok(deleted)
     }

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use kv_core::{ErrorKind, KeyFilter, Name, Result};
-use redis::{Cmd, Value};
+use redis::Value;
 
 use super::RedisDriver;
 use super::conditional::{has_ended, removals, removed};
 use super::failure::{Effect, refused, unexpected};
-use super::records::{all, bytes, get, legacy, number, own, says_its_names, unlink};
+use super::client::Commands;
+use super::records::{bytes, command, each, legacy, number, own, says_its_names};
 use super::within::Within;
 use crate::driver::Context;
 
@@ -35,10 +36,9 @@ impl Walk {
         Self { pattern, cursor, step: wanted.clamp(10, Self::STEP) }
     }
 
-    fn command(&self, cursor: u64) -> Cmd {
-        let mut command = Cmd::new();
-        command.arg("SCAN").arg(cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(self.step);
-        command
+    fn command(&self, cursor: u64) -> Commands {
+        let (cursor, step) = (cursor.to_string(), self.step.to_string());
+        command(&[b"SCAN", cursor.as_bytes(), b"MATCH", &self.pattern, b"COUNT", step.as_bytes()])
     }
 
     /// Takes the server's answer, and gives its keys, each once.
@@ -82,7 +82,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
     #[maybe_async::maybe_async]
     pub(super) async fn step(&self, walk: &mut Walk, within: Within) -> Result<Option<Vec<Vec<u8>>>> {
         let Some(cursor) = walk.cursor else { return Ok(None) };
-        let answer = self.client.ask(&walk.command(cursor), Effect::Read, within).await?;
+        let answer = self.client.ask_one(&walk.command(cursor), Effect::Read, within).await?;
         walk.advance(answer).map(Some)
     }
 
@@ -92,7 +92,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.client.ask(&all(keys.iter().map(|key| get(key))), Effect::Read, within).await
+        self.client.ask(&each("GET", keys.iter()), Effect::Read, within).await
     }
 
     /// Whether a store that is a namespace's: then all that stands there is its own.
@@ -157,7 +157,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
         if keys.is_empty() {
             return Ok(0);
         }
-        let commands = all(keys.iter().map(|(key, _)| unlink(key)));
+        let commands = each("UNLINK", keys.iter().map(|(key, _)| key));
         let answers = self.client.ask(&commands, Effect::Change, within).await?;
         keys.iter().zip(&answers).try_fold(0, |sum, ((_, counts), answer)| {
             let removed = number(answer)? == 1;
@@ -200,8 +200,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             }
             count += self.unlink_all(unlinked, within).await?;
             if !culled.is_empty() {
-                let commands = all(removals(&culled)?);
-                let answers = self.client.ask(&commands, Effect::Change, within).await?;
+                let answers = self.client.ask(&removals(&culled)?, Effect::Change, within).await?;
                 count += removed(&answers)?;
             }
         }

@@ -14,7 +14,8 @@ async fn refusal(path: &Path) -> Error {
     let before = std::fs::read(path).ok();
     let kv = Kv::new(DiskStore::with_options(path, quick()));
     let error = kv.get_entry("a").await.unwrap_err();
-    assert_eq!(kv.put("a", &1).await.unwrap_err().kind(), error.kind());
+    let found = kv.put("a", &1).await.unwrap_err();
+    assert_eq!(found.kind(), error.kind());
     kv.close().await.unwrap();
     assert!(std::fs::read(path).ok() == before, "the file was changed");
     error
@@ -35,7 +36,8 @@ async fn another_application_s_database_is_left_as_it_is() {
     let directory = directory();
     let path = directory.path().join("a.db");
     raw(&path).execute_batch("CREATE TABLE entries (id INTEGER PRIMARY KEY, key TEXT)").unwrap();
-    assert_eq!(refusal(&path).await.kind(), ErrorKind::Configuration);
+    let found = refusal(&path).await;
+    assert_eq!(found.kind(), ErrorKind::Configuration);
     let path = directory.path().join("b.db");
     raw(&path).execute_batch("PRAGMA application_id = 7; CREATE TABLE a (b)").unwrap();
     let error = refusal(&path).await;
@@ -57,7 +59,22 @@ async fn a_newer_layout_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Corrupted);
     assert!(error.message().contains("newer version"), "{error}");
     raw(&path).execute_batch("PRAGMA user_version = 1").unwrap();
-    assert_eq!(kv.get::<u8>("a").await.unwrap(), Some(1), "the set-up is tried again");
+    let found = kv.get::<u8>("a").await.unwrap();
+    assert_eq!(found, Some(1), "the set-up is tried again");
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn a_file_of_ours_without_our_table_is_corrupted() {
+    let directory = directory();
+    let path = directory.path().join("a.db");
+    raw(&path)
+        .execute_batch("PRAGMA application_id = 0x6b764442; PRAGMA user_version = 1; CREATE TABLE a (b)")
+        .unwrap();
+    let kv = Kv::new(DiskStore::open(&path));
+    let error = kv.get_entry("a").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+    let error = kv.put("a", &1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -70,10 +87,12 @@ async fn a_truncated_file_is_corrupted() {
     let whole = std::fs::read(&path).unwrap();
     for length in [50, 4096, whole.len() / 2, whole.len() - 4096] {
         std::fs::write(&path, &whole[..length]).unwrap();
-        assert_eq!(refusal(&path).await.kind(), ErrorKind::Corrupted, "{length} of {} bytes", whole.len());
+        let found = refusal(&path).await;
+        assert_eq!(found.kind(), ErrorKind::Corrupted, "{length} of {} bytes", whole.len());
     }
     std::fs::write(&path, &whole).unwrap();
-    assert!(kv.exists("a").await.unwrap());
+    let found = kv.exists("a").await.unwrap();
+    assert!(found);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -87,8 +106,10 @@ async fn a_directory_and_a_missing_one_are_said_to_be() {
     assert!(error.message().contains("does not exist"), "{error}");
     assert!(!directory.path().join("none").exists());
     let no_readers = DiskStore::with_options(directory.path().join("a.db"), DiskOptions::default().with_readers(0));
-    assert_eq!(Kv::new(no_readers).setup().await.unwrap_err().kind(), ErrorKind::Configuration);
-    assert_eq!(refusal(Path::new("")).await.kind(), ErrorKind::Configuration);
+    let found = Kv::new(no_readers).setup().await.unwrap_err();
+    assert_eq!(found.kind(), ErrorKind::Configuration);
+    let found = refusal(Path::new("")).await;
+    assert_eq!(found.kind(), ErrorKind::Configuration);
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -96,15 +117,19 @@ async fn a_file_that_is_only_read_takes_no_writes() {
     let directory = directory();
     let path = directory.path().join("a.db");
     let reader = Kv::new(DiskStore::with_options(&path, DiskOptions::default().with_read_only(true)));
-    assert_eq!(reader.get_entry("a").await.unwrap_err().kind(), ErrorKind::Configuration);
+    let found = reader.get_entry("a").await.unwrap_err();
+    assert_eq!(found.kind(), ErrorKind::Configuration);
     assert!(!path.exists());
     let writer = Kv::new(DiskStore::open(&path));
     writer.put("a", &1).await.unwrap();
-    assert_eq!(reader.get::<u8>("a").await.unwrap(), Some(1));
+    let found = reader.get::<u8>("a").await.unwrap();
+    assert_eq!(found, Some(1));
     writer.close().await.unwrap();
     reader.close().await.unwrap();
-    assert_eq!(reader.get::<u8>("a").await.unwrap(), Some(1));
-    assert_eq!(reader.count(&KeyFilter::all()).await.unwrap(), 1);
+    let found = reader.get::<u8>("a").await.unwrap();
+    assert_eq!(found, Some(1));
+    let found = reader.count(&KeyFilter::all()).await.unwrap();
+    assert_eq!(found, 1);
     for error in [
         reader.put("a", &2).await.unwrap_err(),
         reader.put_many(&[("a", 2)], &Default::default()).await.unwrap_err(),
@@ -148,13 +173,17 @@ async fn a_damaged_record_is_reported_listed_replaced_and_removed() {
         assert_eq!(page.pop().unwrap().1.unwrap().as_json(), Some("2"));
         let (key, entry) = page.pop().unwrap();
         assert_eq!((key.as_str(), entry.unwrap_err().kind()), ("a", ErrorKind::Corrupted), "{damage}");
-        assert_eq!(kv.all_keys(&KeyFilter::all()).await.unwrap(), ["a", "b"]);
+        let found = kv.all_keys(&KeyFilter::all()).await.unwrap();
+        assert_eq!(found, ["a", "b"]);
         if number % 2 == 0 {
-            assert!(kv.delete("a").await.unwrap(), "{damage}");
-            assert!(kv.get_entry("a").await.unwrap().is_none());
+            let found = kv.delete("a").await.unwrap();
+            assert!(found, "{damage}");
+            let found = kv.get_entry("a").await.unwrap();
+            assert!(found.is_none());
         } else {
             kv.put("a", &3).await.unwrap();
-            assert_eq!(kv.get::<u8>("a").await.unwrap(), Some(3), "{damage}");
+            let found = kv.get::<u8>("a").await.unwrap();
+            assert_eq!(found, Some(3), "{damage}");
         }
     }
 }

@@ -27,9 +27,11 @@ async fn no_write_of_many_is_lost_whichever_store_it_went_through() {
     let path = directory.path().join("a.db");
     let stores = [Kv::new(DiskStore::open(&path)), Kv::new(DiskStore::open(&path))];
     together(16, |number| count_up(stores[number % 2].clone(), number)).await;
-    assert_eq!(stores[0].get::<u32>("all").await.unwrap(), Some(16 * 20));
+    let found = stores[0].get::<u32>("all").await.unwrap();
+    assert_eq!(found, Some(16 * 20));
     for number in 0..16 {
-        assert_eq!(stores[1].get::<u32>(&format!("own {number}")).await.unwrap(), Some(20));
+        let found = stores[1].get::<u32>(&format!("own {number}")).await.unwrap();
+        assert_eq!(found, Some(20));
     }
 }
 
@@ -51,7 +53,7 @@ fn done(connection: &Connection) -> Vec<i64> {
 #[maybe_async::maybe_async]
 async fn job(engine: Arc<Engine>, number: usize) -> Result<(), ErrorKind> {
     let row = i64::try_from(number).unwrap();
-    let answer = if number % 5 == 0 {
+    let answer = if number.is_multiple_of(5) {
         let one = move |connection: &Connection| {
             connection.execute("INSERT INTO done VALUES (?1)", [if row % 3 == 0 { 1000 } else { row }])?;
             Ok(())
@@ -74,7 +76,8 @@ async fn a_job_that_fails_undoes_itself_and_no_other() {
     let directory = directory();
     let path = directory.path().join("a.db");
     let engine = Arc::new(counters(path.clone(), DiskOptions::default()));
-    assert!(engine.open(true).await.unwrap());
+    let found = engine.open(true).await.unwrap();
+    assert!(found);
     let outcomes = together(60, |number| job(Arc::clone(&engine), number)).await;
     let mut expected = Vec::new();
     for (number, outcome) in outcomes.into_iter().enumerate() {
@@ -134,7 +137,8 @@ async fn all_that_wait_for_a_lock_in_vain_are_told_in_time() {
     other.execute_batch("ROLLBACK").unwrap();
     let outcomes = together(16, |number| put_kind(kv.clone(), number)).await;
     assert!(outcomes.iter().all(Option::is_none), "{outcomes:?}");
-    assert_eq!(kv.count(&KeyFilter::all()).await.unwrap(), 16);
+    let found = kv.count(&KeyFilter::all()).await.unwrap();
+    assert_eq!(found, 16);
 }
 
 #[maybe_async::maybe_async]
@@ -146,8 +150,11 @@ async fn first_use(path: PathBuf, number: usize) -> Option<String> {
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
 async fn many_stores_make_one_file() {
     let directory = directory();
-    let path = directory.path().join("a.db");
-    let outcomes = together(12, |number| first_use(path.clone(), number)).await;
-    assert_eq!(outcomes, vec![None; 12]);
-    assert_eq!(Kv::new(DiskStore::open(&path)).count(&KeyFilter::all()).await.unwrap(), 12);
+    for round in 0..10 {
+        let path = directory.path().join(format!("{round}.db"));
+        let outcomes = together(12, |number| first_use(path.clone(), number)).await;
+        assert_eq!(outcomes, vec![None; 12]);
+        let count = Kv::new(DiskStore::open(&path)).count(&KeyFilter::all()).await.unwrap();
+        assert_eq!(count, 12);
+    }
 }

@@ -1,0 +1,90 @@
+//! Listings in a database that is full of other things.
+
+use std::collections::BTreeSet;
+
+use kv_core::{Cursor, ErrorKind, KeyFilter, ListOptions, Pattern, PutOptions};
+use kv_tests::need;
+use kv_tests::resp::Reply;
+use kv_tests::servers::{Options, private_redis};
+
+use crate::side::{Setup, each, names};
+
+#[test]
+fn a_small_collection_among_many_foreign_keys_is_found_whole() {
+    let Some(server) = need(private_redis(Options::redis())) else { return };
+    let fill = "for i = 1, 30000 do redis.call('SET', 'other:' .. i, 'x') end";
+    server.command(&["EVAL", fill, "0"]).unwrap();
+    each(&Setup::url(server.url()), |side| {
+        side.put_many(&names(50), &PutOptions::default()).unwrap();
+        let whole: BTreeSet<String> = names(50).into_iter().collect();
+        let found: BTreeSet<String> = side.all_keys("default_collection").unwrap().into_iter().collect();
+        assert_eq!(found, whole, "{}", side.name());
+        assert_eq!(side.count("default_collection").unwrap(), 50);
+        for limit in [1, 7, 49, 50, 1000] {
+            let mut options = ListOptions::default().with_limit(limit);
+            let mut listed = BTreeSet::new();
+            loop {
+                let page = side.keys("default_collection", &options).unwrap();
+                assert!(page.items.len() <= limit, "{} of {limit}", page.items.len());
+                listed.extend(page.items);
+                // As it would travel.
+                options.cursor = match page.next {
+                    Some(next) => Some(next.to_string().parse::<Cursor>().unwrap()),
+                    None => break,
+                };
+            }
+            assert_eq!(listed, whole, "{} by {limit}", side.name());
+        }
+        assert_eq!(side.clear("default_collection").unwrap(), 50);
+        assert_eq!(side.destroy().unwrap(), 0);
+    });
+    assert_eq!(server.command(&["DBSIZE"]).unwrap(), Reply::Int(30_000));
+}
+
+#[test]
+fn what_was_there_throughout_is_listed_while_the_table_grows() {
+    let Some(server) = need(private_redis(Options::redis())) else { return };
+    each(&Setup::url(server.url()), |side| {
+        side.put_many(&names(500), &PutOptions::default()).unwrap();
+        let mut options = ListOptions::default().with_limit(10);
+        let mut listed = BTreeSet::new();
+        let mut more = 0;
+        while let page = side.keys("default_collection", &options).unwrap()
+            && {
+                listed.extend(page.items);
+                options.cursor = page.next;
+                options.cursor.is_some()
+            }
+        {
+            let batch: Vec<_> = (more..more + 100).map(|number| format!("new{number}")).collect();
+            more += 100;
+            side.put_many(&batch, &PutOptions::default()).unwrap();
+        }
+        let missing = names(500).into_iter().filter(|key| !listed.contains(key)).count();
+        assert_eq!(missing, 0, "{}", side.name());
+        server.command(&["FLUSHALL"]).unwrap();
+    });
+}
+
+#[test]
+fn filters_and_foreign_cursors() {
+    let Some(server) = need(private_redis(Options::redis())) else { return };
+    each(&Setup::url(server.url()), |side| {
+        for key in ["user:1:mail", "user:2:mail", "user:2:name", "user*", "other"] {
+            side.put(key, 1).unwrap();
+        }
+        let listed = |options: ListOptions| {
+            let mut keys = side.keys("default_collection", &options).unwrap().items;
+            keys.sort();
+            keys
+        };
+        assert_eq!(listed(ListOptions::starting_with("user:2")), ["user:2:mail", "user:2:name"]);
+        assert_eq!(listed(ListOptions::starting_with("user*")), ["user*"]);
+        assert_eq!(listed(ListOptions::pattern(Pattern::new("user:*:mail").unwrap())), ["user:1:mail", "user:2:mail"]);
+        let both = KeyFilter::starting_with("user:1").and_pattern(Pattern::new("*mail").unwrap());
+        assert_eq!(listed(ListOptions::default().with_filter(both)), ["user:1:mail"]);
+        let foreign = ListOptions::default().with_cursor(Some(Cursor::new("user:1")));
+        assert_eq!(side.keys("default_collection", &foreign).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(side.clear("default_collection").unwrap(), 5);
+    });
+}

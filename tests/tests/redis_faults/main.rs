@@ -1,0 +1,9 @@
+//! Redis and Valkey when things go wrong, and what no other store has: in both flavours, against servers of the tests' own.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test")]
+
+mod clients;
+mod keys;
+mod listing;
+mod network;
+mod records;
+mod side;

@@ -1,0 +1,228 @@
+//! A store of either flavour, for tests that are the same in both.
+
+use std::time::Duration;
+
+use kv_core::{
+    Entry, Error, KeyFilter, ListOptions, ManualClock, Page, PutOptions, PutOutcome, Result, TimeLeft, Timestamp, Written,
+};
+use tokio::runtime::Runtime;
+
+pub enum Side {
+    Sync(kv_sync::Kv),
+    Async(Runtime, kv_async::Kv),
+}
+
+/// What a store is made with.
+#[derive(Clone, Default)]
+pub struct Setup {
+    pub url: String,
+    pub namespace: Option<&'static str>,
+    pub timeout: Option<Duration>,
+    pub ca: Option<Vec<u8>>,
+    pub client_certificate: Option<(Vec<u8>, Vec<u8>)>,
+    pub clock: Option<ManualClock>,
+}
+
+impl Setup {
+    pub fn url(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    /// Through a proxy on this port.
+    pub fn port(port: u16) -> Self {
+        Self::url(format!("redis://127.0.0.1:{port}"))
+    }
+}
+
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+macro_rules! store {
+    ($krate:ident, $setup:expr) => {{
+        let mut options = $krate::stores::RedisOptions::from_url(&$setup.url).unwrap();
+        if let Some(namespace) = $setup.namespace {
+            options = options.with_namespace(namespace);
+        }
+        if let Some(timeout) = $setup.timeout {
+            options = options.with_connect_timeout(timeout).with_response_timeout(timeout);
+        }
+        if let Some(ca) = &$setup.ca {
+            options = options.with_ca_certificate(ca.clone());
+        }
+        if let Some((chain, key)) = &$setup.client_certificate {
+            options = options.with_client_certificate(chain.clone(), key.clone());
+        }
+        let mut store = $krate::stores::RedisStore::with_options(options).unwrap();
+        if let Some(clock) = &$setup.clock {
+            store = store.with_clock(clock.clone());
+        }
+        $krate::Kv::new(store)
+    }};
+}
+
+/// Runs a test in each flavour.
+pub fn each(setup: &Setup, test: impl Fn(&Side)) {
+    test(&Side::blocking(setup));
+    test(&Side::awaiting(setup));
+}
+
+/// The same call in either flavour, on the default collection or on the store.
+macro_rules! call {
+    ($side:expr, |$kv:ident| $($call:tt)+) => {
+        match $side {
+            Side::Sync($kv) => call!(@sync $($call)+),
+            Side::Async(runtime, $kv) => runtime.block_on(async { call!(@async $($call)+) }),
+        }
+    };
+    (@sync $($call:tt)+) => { $($call)+ };
+    (@async $($call:tt)+) => { ($($call)+).await };
+}
+
+impl Side {
+    pub fn blocking(setup: &Setup) -> Self {
+        Self::Sync(store!(kv_sync, setup))
+    }
+
+    pub fn awaiting(setup: &Setup) -> Self {
+        Self::Async(runtime(), store!(kv_async, setup))
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sync(_) => "blocking",
+            Self::Async(..) => "async",
+        }
+    }
+
+    pub fn get(&self, key: &str) -> Result<Option<i64>> {
+        call!(self, |kv| kv.get(key))
+    }
+
+    pub fn get_in(&self, collection: &str, key: &str) -> Result<Option<i64>> {
+        call!(self, |kv| kv.collection(collection).get(key))
+    }
+
+    pub fn entry(&self, key: &str) -> Result<Option<Entry>> {
+        call!(self, |kv| kv.get_entry(key))
+    }
+
+    pub fn get_many(&self, keys: &[String]) -> Result<Vec<Result<Option<i64>>>> {
+        call!(self, |kv| kv.get_many(keys))
+    }
+
+    pub fn get_patiently(&self, key: &str, timeout: Duration) -> Result<Option<i64>> {
+        call!(self, |kv| kv.with_timeout(timeout).get(key))
+    }
+
+    pub fn put(&self, key: &str, value: i64) -> Result<Written> {
+        call!(self, |kv| kv.put(key, &value))
+    }
+
+    pub fn put_in(&self, collection: &str, key: &str, value: i64) -> Result<Written> {
+        call!(self, |kv| kv.collection(collection).put(key, &value))
+    }
+
+    pub fn put_ttl(&self, key: &str, value: i64, ttl: Duration) -> Result<PutOutcome> {
+        call!(self, |kv| kv.put_with(key, &value, &PutOptions::ttl(ttl)))
+    }
+
+    pub fn put_many(&self, keys: &[String], options: &PutOptions) -> Result<Vec<Result<Written>>> {
+        let items: Vec<(&String, i64)> = keys.iter().zip(0..).collect();
+        call!(self, |kv| kv.put_many(&items, options))
+    }
+
+    pub fn put_if_absent(&self, key: &str, value: i64) -> Result<Option<Written>> {
+        call!(self, |kv| kv.put_if_absent(key, &value))
+    }
+
+    pub fn put_if_absent_in(&self, collection: &str, key: &str, value: i64) -> Result<Option<Written>> {
+        call!(self, |kv| kv.collection(collection).put_if_absent(key, &value))
+    }
+
+    pub fn increment(&self, key: &str, by: i64) -> Result<i64> {
+        call!(self, |kv| kv.increment(key, by))
+    }
+
+    pub fn increment_in(&self, collection: &str, key: &str, by: i64) -> Result<i64> {
+        call!(self, |kv| kv.collection(collection).increment(key, by))
+    }
+
+    pub fn take(&self, key: &str) -> Result<Option<i64>> {
+        call!(self, |kv| kv.take(key))
+    }
+
+    pub fn delete(&self, key: &str) -> Result<bool> {
+        call!(self, |kv| kv.delete(key))
+    }
+
+    pub fn delete_in(&self, collection: &str, key: &str) -> Result<bool> {
+        call!(self, |kv| kv.collection(collection).delete(key))
+    }
+
+    pub fn delete_many(&self, keys: &[String]) -> Result<u64> {
+        call!(self, |kv| kv.delete_many(keys))
+    }
+
+    pub fn exists(&self, key: &str) -> Result<bool> {
+        call!(self, |kv| kv.exists(key))
+    }
+
+    pub fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
+        call!(self, |kv| kv.ttl(key))
+    }
+
+    pub fn keys(&self, collection: &str, options: &ListOptions) -> Result<Page<String>> {
+        call!(self, |kv| kv.collection(collection).keys(options))
+    }
+
+    pub fn entries(&self, collection: &str) -> Result<Page<(String, Result<Entry>)>> {
+        call!(self, |kv| kv.collection(collection).entries(&ListOptions::default()))
+    }
+
+    pub fn all_keys(&self, collection: &str) -> Result<Vec<String>> {
+        call!(self, |kv| kv.collection(collection).all_keys(&KeyFilter::all()))
+    }
+
+    pub fn count(&self, collection: &str) -> Result<u64> {
+        call!(self, |kv| kv.collection(collection).count(&KeyFilter::all()))
+    }
+
+    pub fn clear(&self, collection: &str) -> Result<u64> {
+        call!(self, |kv| kv.collection(collection).clear())
+    }
+
+    pub fn collections(&self) -> Result<Vec<String>> {
+        call!(self, |kv| kv.all_collections())
+    }
+
+    pub fn destroy(&self) -> Result<u64> {
+        call!(self, |kv| kv.destroy())
+    }
+
+    pub fn cull(&self) -> Result<u64> {
+        call!(self, |kv| kv.cull())
+    }
+
+    pub fn ping(&self) -> Result<()> {
+        call!(self, |kv| kv.ping())
+    }
+
+    pub fn close(&self) -> Result<()> {
+        call!(self, |kv| kv.close())
+    }
+}
+
+/// Neither the error's text nor its `Debug` form shows this.
+pub fn assert_hides(error: &Error, secret: &str) {
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains(secret), "{shown}");
+}
+
+pub fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("k{number}")).collect()
+}
+
+pub fn noon() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
