@@ -61,7 +61,7 @@ fn write_batches_sync(file: &Path) {
         for answer in kv.put_many(&batch(number), &PutOptions::default()).unwrap() {
             answer.unwrap();
         }
-        println!("acknowledged {number}");
+        println!("\nacknowledged {number}");
     }
 }
 
@@ -71,7 +71,7 @@ async fn write_batches_async(file: &Path) {
         for answer in kv.put_many(&batch(number), &PutOptions::default()).await.unwrap() {
             answer.unwrap();
         }
-        println!("acknowledged {number}");
+        println!("\nacknowledged {number}");
     }
 }
 

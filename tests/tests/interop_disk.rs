@@ -192,8 +192,9 @@ fn entries_end_at_the_same_instant_for_both() {
         entry = await store._get_managed_entry(key='ours', collection='default_collection')\n  \
         print(entry.expires_at.isoformat())\nasyncio.run(main())";
     assert_eq!(both.run(code).trim(), expires.to_string());
+    let (end, before) = (expires.as_micros() as f64 / 1e6, now());
     let left = both.call("ttl", json!({"key": "ours"}))["ttl"].as_f64().unwrap();
-    assert!((98.0..=100.0).contains(&left), "{left}");
+    assert!((end - now() - 1e-3..=end - before + 1e-3).contains(&left), "{left}");
 
     let before = now();
     both.call("put", json!({"key": "theirs", "value_text": "{}", "ttl": 50.5}));
@@ -201,15 +202,16 @@ fn entries_end_at_the_same_instant_for_both() {
     let entry = kv.get_entry("theirs").unwrap().unwrap();
     let end = entry.expires().unwrap().as_micros() as f64 / 1e6;
     assert!((before + 50.5 - 1e-5..=after + 50.5 + 1e-5).contains(&end));
-    // The document's instant, not that of the row, which Python reckons a little later.
-    assert_eq!(entry.expires().unwrap().as_micros() - entry.created().unwrap().as_micros(), 50_500_000);
+    // The document's instant, and not that of the row, which Python reckons a little later; unless that was long.
+    let lag = entry.expires().unwrap().as_micros() - entry.created().unwrap().as_micros() - 50_500_000;
+    assert!(lag == 0 || lag > 1000, "{lag}");
 
     // Short ones are there to their end, and no longer, whoever asks.
     both.call("put", json!({"key": "short", "value_text": "{}", "ttl": 0.4}));
     let outcome = kv.put_with("ours", &json!({}), &PutOptions::ttl(0.4)).unwrap();
     let ends = outcome.written().unwrap().expires().unwrap().as_micros() as f64 / 1e6;
-    let (there, before, after) = (both.get(Name::new("default_collection", "ours")), now(), ends);
-    assert!(there.is_some() || before >= after);
+    let there = both.get(Name::new("default_collection", "ours"));
+    assert!(there.is_some() || now() >= ends);
     std::thread::sleep(Duration::from_secs_f64((ends - now()).max(0.0) + 0.002));
     for key in ["ours", "short"] {
         assert_eq!(both.get(Name::new("default_collection", key)), None);
@@ -420,10 +422,13 @@ fn the_other_flavour_is_the_same_store() {
         }
         let found: Option<serde_json::Value> = other.get("long").await.unwrap();
         assert!(found.is_some());
-        // Behind all that went before.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        other.put("b", &json!({})).await.unwrap();
     });
-    assert_eq!(both.files(), 1);
+    // Some of them are still being written.
+    let settled = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        runtime.block_on(other.put("b", &json!({}))).unwrap();
+        both.files() == 1
+    });
+    assert!(settled, "{} files", both.files());
     both.check();
 }

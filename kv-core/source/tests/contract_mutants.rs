@@ -471,8 +471,11 @@ async fn every_fault_is_told_by_the_check_of_its_clause() {
     let mut untold = Vec::new();
     for (fault, checks) in TELL {
         for name in *checks {
+            let started = std::time::Instant::now();
             let outcome = check(name, &Mutant::new(*fault)).await;
+            eprintln!("TIME {fault:?} {name} {:?}", started.elapsed());
             if !matches!(outcome, Outcome::Failed(_)) {
+                eprintln!("XX");
                 untold.push(format!("{fault:?} is not told by {name}: {outcome:?}"));
             }
         }
@@ -503,7 +506,7 @@ async fn what_deviates_on_purpose_does_not_fail() {
     assert_eq!(report.failed(), [""; 0], "{report}");
     let text = report.to_string();
     assert!(text.contains("deviates t6_cull_frees_what_has_expired: it keeps everything"), "{text}");
-    assert!(text.contains("Wrong: ") && text.contains("skipped  e3_"), "{text}");
+    assert!(text.contains("Simple: ") && text.contains("skipped  e3_"), "{text}");
     let report = check_all(&Mutant::new(FreesNothing)).await;
     assert_eq!(report.failed(), ["t6_cull_frees_what_has_expired"], "{report}");
 }

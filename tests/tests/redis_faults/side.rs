@@ -7,34 +7,34 @@ use kv_core::{
 };
 use tokio::runtime::Runtime;
 
-pub enum Side {
+pub(crate) enum Side {
     Sync(kv_sync::Kv),
     Async(Runtime, kv_async::Kv),
 }
 
 /// What a store is made with.
 #[derive(Clone, Default)]
-pub struct Setup {
-    pub url: String,
-    pub namespace: Option<&'static str>,
-    pub timeout: Option<Duration>,
-    pub ca: Option<Vec<u8>>,
-    pub client_certificate: Option<(Vec<u8>, Vec<u8>)>,
-    pub clock: Option<ManualClock>,
+pub(crate) struct Setup {
+    pub(crate) url: String,
+    pub(crate) namespace: Option<&'static str>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) ca: Option<Vec<u8>>,
+    pub(crate) client_certificate: Option<(Vec<u8>, Vec<u8>)>,
+    pub(crate) clock: Option<ManualClock>,
 }
 
 impl Setup {
-    pub fn url(url: impl Into<String>) -> Self {
+    pub(crate) fn url(url: impl Into<String>) -> Self {
         Self { url: url.into(), ..Self::default() }
     }
 
     /// Through a proxy on this port.
-    pub fn port(port: u16) -> Self {
+    pub(crate) fn port(port: u16) -> Self {
         Self::url(format!("redis://127.0.0.1:{port}"))
     }
 }
 
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
@@ -62,7 +62,7 @@ macro_rules! store {
 }
 
 /// Runs a test in each flavour.
-pub fn each(setup: &Setup, test: impl Fn(&Side)) {
+pub(crate) fn each(setup: &Setup, test: impl Fn(&Side)) {
     test(&Side::blocking(setup));
     test(&Side::awaiting(setup));
 }
@@ -80,149 +80,149 @@ macro_rules! call {
 }
 
 impl Side {
-    pub fn blocking(setup: &Setup) -> Self {
+    pub(crate) fn blocking(setup: &Setup) -> Self {
         Self::Sync(store!(kv_sync, setup))
     }
 
-    pub fn awaiting(setup: &Setup) -> Self {
+    pub(crate) fn awaiting(setup: &Setup) -> Self {
         Self::Async(runtime(), store!(kv_async, setup))
     }
 
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Sync(_) => "blocking",
             Self::Async(..) => "async",
         }
     }
 
-    pub fn get(&self, key: &str) -> Result<Option<i64>> {
+    pub(crate) fn get(&self, key: &str) -> Result<Option<i64>> {
         call!(self, |kv| kv.get(key))
     }
 
-    pub fn get_in(&self, collection: &str, key: &str) -> Result<Option<i64>> {
+    pub(crate) fn get_in(&self, collection: &str, key: &str) -> Result<Option<i64>> {
         call!(self, |kv| kv.collection(collection).get(key))
     }
 
-    pub fn entry(&self, key: &str) -> Result<Option<Entry>> {
+    pub(crate) fn entry(&self, key: &str) -> Result<Option<Entry>> {
         call!(self, |kv| kv.get_entry(key))
     }
 
-    pub fn get_many(&self, keys: &[String]) -> Result<Vec<Result<Option<i64>>>> {
+    pub(crate) fn get_many(&self, keys: &[String]) -> Result<Vec<Result<Option<i64>>>> {
         call!(self, |kv| kv.get_many(keys))
     }
 
-    pub fn get_patiently(&self, key: &str, timeout: Duration) -> Result<Option<i64>> {
+    pub(crate) fn get_patiently(&self, key: &str, timeout: Duration) -> Result<Option<i64>> {
         call!(self, |kv| kv.with_timeout(timeout).get(key))
     }
 
-    pub fn put(&self, key: &str, value: i64) -> Result<Written> {
+    pub(crate) fn put(&self, key: &str, value: i64) -> Result<Written> {
         call!(self, |kv| kv.put(key, &value))
     }
 
-    pub fn put_in(&self, collection: &str, key: &str, value: i64) -> Result<Written> {
+    pub(crate) fn put_in(&self, collection: &str, key: &str, value: i64) -> Result<Written> {
         call!(self, |kv| kv.collection(collection).put(key, &value))
     }
 
-    pub fn put_ttl(&self, key: &str, value: i64, ttl: Duration) -> Result<PutOutcome> {
+    pub(crate) fn put_ttl(&self, key: &str, value: i64, ttl: Duration) -> Result<PutOutcome> {
         call!(self, |kv| kv.put_with(key, &value, &PutOptions::ttl(ttl)))
     }
 
-    pub fn put_many(&self, keys: &[String], options: &PutOptions) -> Result<Vec<Result<Written>>> {
+    pub(crate) fn put_many(&self, keys: &[String], options: &PutOptions) -> Result<Vec<Result<Written>>> {
         let items: Vec<(&String, i64)> = keys.iter().zip(0..).collect();
         call!(self, |kv| kv.put_many(&items, options))
     }
 
-    pub fn put_if_absent(&self, key: &str, value: i64) -> Result<Option<Written>> {
+    pub(crate) fn put_if_absent(&self, key: &str, value: i64) -> Result<Option<Written>> {
         call!(self, |kv| kv.put_if_absent(key, &value))
     }
 
-    pub fn put_if_absent_in(&self, collection: &str, key: &str, value: i64) -> Result<Option<Written>> {
+    pub(crate) fn put_if_absent_in(&self, collection: &str, key: &str, value: i64) -> Result<Option<Written>> {
         call!(self, |kv| kv.collection(collection).put_if_absent(key, &value))
     }
 
-    pub fn increment(&self, key: &str, by: i64) -> Result<i64> {
+    pub(crate) fn increment(&self, key: &str, by: i64) -> Result<i64> {
         call!(self, |kv| kv.increment(key, by))
     }
 
-    pub fn increment_in(&self, collection: &str, key: &str, by: i64) -> Result<i64> {
+    pub(crate) fn increment_in(&self, collection: &str, key: &str, by: i64) -> Result<i64> {
         call!(self, |kv| kv.collection(collection).increment(key, by))
     }
 
-    pub fn take(&self, key: &str) -> Result<Option<i64>> {
+    pub(crate) fn take(&self, key: &str) -> Result<Option<i64>> {
         call!(self, |kv| kv.take(key))
     }
 
-    pub fn delete(&self, key: &str) -> Result<bool> {
+    pub(crate) fn delete(&self, key: &str) -> Result<bool> {
         call!(self, |kv| kv.delete(key))
     }
 
-    pub fn delete_in(&self, collection: &str, key: &str) -> Result<bool> {
+    pub(crate) fn delete_in(&self, collection: &str, key: &str) -> Result<bool> {
         call!(self, |kv| kv.collection(collection).delete(key))
     }
 
-    pub fn delete_many(&self, keys: &[String]) -> Result<u64> {
+    pub(crate) fn delete_many(&self, keys: &[String]) -> Result<u64> {
         call!(self, |kv| kv.delete_many(keys))
     }
 
-    pub fn exists(&self, key: &str) -> Result<bool> {
+    pub(crate) fn exists(&self, key: &str) -> Result<bool> {
         call!(self, |kv| kv.exists(key))
     }
 
-    pub fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
+    pub(crate) fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
         call!(self, |kv| kv.ttl(key))
     }
 
-    pub fn keys(&self, collection: &str, options: &ListOptions) -> Result<Page<String>> {
+    pub(crate) fn keys(&self, collection: &str, options: &ListOptions) -> Result<Page<String>> {
         call!(self, |kv| kv.collection(collection).keys(options))
     }
 
-    pub fn entries(&self, collection: &str) -> Result<Page<(String, Result<Entry>)>> {
+    pub(crate) fn entries(&self, collection: &str) -> Result<Page<(String, Result<Entry>)>> {
         call!(self, |kv| kv.collection(collection).entries(&ListOptions::default()))
     }
 
-    pub fn all_keys(&self, collection: &str) -> Result<Vec<String>> {
+    pub(crate) fn all_keys(&self, collection: &str) -> Result<Vec<String>> {
         call!(self, |kv| kv.collection(collection).all_keys(&KeyFilter::all()))
     }
 
-    pub fn count(&self, collection: &str) -> Result<u64> {
+    pub(crate) fn count(&self, collection: &str) -> Result<u64> {
         call!(self, |kv| kv.collection(collection).count(&KeyFilter::all()))
     }
 
-    pub fn clear(&self, collection: &str) -> Result<u64> {
+    pub(crate) fn clear(&self, collection: &str) -> Result<u64> {
         call!(self, |kv| kv.collection(collection).clear())
     }
 
-    pub fn collections(&self) -> Result<Vec<String>> {
+    pub(crate) fn collections(&self) -> Result<Vec<String>> {
         call!(self, |kv| kv.all_collections())
     }
 
-    pub fn destroy(&self) -> Result<u64> {
+    pub(crate) fn destroy(&self) -> Result<u64> {
         call!(self, |kv| kv.destroy())
     }
 
-    pub fn cull(&self) -> Result<u64> {
+    pub(crate) fn cull(&self) -> Result<u64> {
         call!(self, |kv| kv.cull())
     }
 
-    pub fn ping(&self) -> Result<()> {
+    pub(crate) fn ping(&self) -> Result<()> {
         call!(self, |kv| kv.ping())
     }
 
-    pub fn close(&self) -> Result<()> {
+    pub(crate) fn close(&self) -> Result<()> {
         call!(self, |kv| kv.close())
     }
 }
 
 /// Neither the error's text nor its `Debug` form shows this.
-pub fn assert_hides(error: &Error, secret: &str) {
+pub(crate) fn assert_hides(error: &Error, secret: &str) {
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(secret), "{shown}");
 }
 
-pub fn names(count: usize) -> Vec<String> {
+pub(crate) fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("k{number}")).collect()
 }
 
-pub fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }

@@ -12,8 +12,11 @@ use super::subject::{Setting, Subject};
 use operation::Operation;
 
 /// How many sequences are tried, and how long the longest is.
-const SEQUENCES: u32 = 24;
-const LONGEST: usize = 60;
+const SEQUENCES: u32 = 48;
+const LONGEST: usize = 100;
+
+/// The most runs to make a sequence that fails shorter.
+const MOST_RUNS: u32 = 300;
 
 /// All clauses at once: whatever is done in whatever order, the store answers as the reference does.
 ///
@@ -49,7 +52,9 @@ async fn agree(subject: &dyn Subject, seed: u64, sequences: u32) -> Result<(), S
         let Err(mut why) = run(subject, &operations).await else { continue };
         // Simplified for as long as it still fails; a step that goes too far is taken back.
         let mut goes_on = tree.simplify();
-        while goes_on {
+        let mut runs = 0;
+        while goes_on && runs < MOST_RUNS {
+            runs += 1;
             let simpler = tree.current();
             goes_on = match run(subject, &simpler).await {
                 Err(still) => {
