@@ -57,7 +57,7 @@ pub use culler::Culler;
 pub use driver::{Context, Driver};
 pub use kv::Kv;
 pub use managed::Managed;
-pub use pager::{EntryPager, KeyPager};
+pub use pager::{EntryPager, KeyAndEntry, KeyPager};
 pub use store::Store;
 
 #[doc(no_inline)]

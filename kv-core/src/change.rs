@@ -158,9 +158,10 @@ impl<'a> Change<'a> {
             (Self::Replace { value, expiry, metadata }, _) => {
                 Decision::Put(Next { expires: expiry.resolve(now)?, metadata, ..fresh(NextValue::Borrowed(value)) })
             }
-            (Self::Touch(expiry), Some(entry)) => {
-                Decision::Put(Next { expires: expiry.resolve(now)?, ..keeping(entry, NextValue::Borrowed(entry.value())) })
-            }
+            (Self::Touch(expiry), Some(entry)) => Decision::Put(Next {
+                expires: expiry.resolve(now)?,
+                ..keeping(entry, NextValue::Borrowed(entry.value()))
+            }),
             (Self::Annotate(metadata), Some(entry)) => {
                 Decision::Put(Next { metadata: Some(metadata), ..keeping(entry, NextValue::Borrowed(entry.value())) })
             }

@@ -15,7 +15,7 @@ use kv_core::{
 };
 
 use crate::attempts::Attempts;
-use crate::pager::{EntryPager, KeyPager, entries};
+use crate::pager::{EntryPager, KeyAndEntry, KeyPager, entries};
 use crate::store::Store;
 
 /// One collection of a store. Cheap to clone.
@@ -77,7 +77,7 @@ impl Collection {
     }
 
     /// Options given with a call count before this handle's.
-    fn call_or<'a>(&self, call: CallOptions) -> CallOptions {
+    fn call_or(&self, call: CallOptions) -> CallOptions {
         if call.timeout.is_some() { call } else { self.call }
     }
 }
@@ -568,7 +568,7 @@ impl Collection {
     /// # Errors
     ///
     /// Those of [`keys`](Self::keys).
-    pub fn entries(&self, options: &ListOptions) -> Result<Page<(String, Result<Entry>)>> {
+    pub fn entries(&self, options: &ListOptions) -> Result<Page<KeyAndEntry>> {
         let page = self.store.list(&self.name, &self.listing(options).with_entries())?;
         Ok(entries(page))
     }

@@ -4,9 +4,9 @@
 
 use std::vec;
 
-use kv_core::{Entry, Result};
+use kv_core::Result;
 
-use crate::pager::{EntryPager, KeyPager};
+use crate::pager::{EntryPager, KeyAndEntry, KeyPager};
 
 /// One page after the other, item by item. After an error it ends.
 struct Items<P, T> {
@@ -49,7 +49,7 @@ impl KeyPager {
 impl EntryPager {
     /// The keys and entries of all pages, one by one. After an error of the listing it ends; one of a record alone stands
     /// in that record's place.
-    pub fn into_items(self) -> impl Iterator<Item = Result<(String, Result<Entry>)>> {
+    pub fn into_items(self) -> impl Iterator<Item = Result<KeyAndEntry>> {
         Items { pager: self, page: Vec::new().into_iter(), next_page: Self::next_page, done: false }
     }
 }

@@ -81,7 +81,8 @@ fn kill_in_the_middle(role: &str) {
         let file = dir.path().join("kv.db");
         let mut child = start(role, &file);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let acknowledged = |line: String| line.strip_prefix("acknowledged ").and_then(|number| number.parse::<u64>().ok());
+        let acknowledged =
+            |line: String| line.strip_prefix("acknowledged ").and_then(|number| number.parse::<u64>().ok());
         let first = lines.by_ref().find_map(acknowledged);
         assert_eq!(first, Some(0), "the child wrote nothing");
         thread::sleep(Duration::from_millis(wait));

@@ -6,6 +6,8 @@ mod operation;
 mod reference;
 mod step;
 
+use std::time::{Duration, Instant};
+
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -14,8 +16,11 @@ use super::subject::{Setting, Subject};
 use operation::Operation;
 
 /// How many sequences are tried, and how long the longest is.
-const SEQUENCES: u32 = 24;
-const LONGEST: usize = 60;
+const SEQUENCES: u32 = 48;
+const LONGEST: usize = 100;
+
+/// How long a sequence that fails is made shorter, at most.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All clauses at once: whatever is done in whatever order, the store answers as the reference does.
 ///
@@ -49,7 +54,8 @@ async fn agree(subject: &dyn Subject, seed: u64, sequences: u32) -> Result<(), S
         let Err(mut why) = run(subject, &operations).await else { continue };
         // Simplified for as long as it still fails; a step that goes too far is taken back.
         let mut goes_on = tree.simplify();
-        while goes_on {
+        let started = Instant::now();
+        while goes_on && started.elapsed() < PATIENCE {
             let simpler = tree.current();
             goes_on = match run(subject, &simpler).await {
                 Err(still) => {

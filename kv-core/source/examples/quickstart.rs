@@ -76,8 +76,9 @@ fn read(input: &Path) -> Result<Vec<(String, Event)>, Box<dyn Error>> {
     let text = fs::read_to_string(input).map_err(|error| format!("cannot read {}: {error}", input.display()))?;
     let mut events = Vec::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        let event: Event = serde_json::from_str(line)
-            .map_err(|error| format!("{}:{number}: not an object with the fields expected: {error}", input.display()))?;
+        let event: Event = serde_json::from_str(line).map_err(|error| {
+            format!("{}:{number}: not an object with the fields expected: {error}", input.display())
+        })?;
         events.push((event.id.clone().unwrap_or_else(|| format!("line:{number:06}")), event));
     }
     Ok(events)

@@ -13,7 +13,7 @@ use kv_core::{
 };
 
 use crate::attempts::Attempts;
-use crate::pager::{EntryPager, KeyPager, entries};
+use crate::pager::{EntryPager, KeyAndEntry, KeyPager, entries};
 use crate::store::Store;
 
 /// One collection of a store. Cheap to clone.
@@ -75,7 +75,7 @@ impl Collection {
     }
 
     /// Options given with a call count before this handle's.
-    fn call_or<'a>(&self, call: CallOptions) -> CallOptions {
+    fn call_or(&self, call: CallOptions) -> CallOptions {
         if call.timeout.is_some() { call } else { self.call }
     }
 }
@@ -124,7 +124,10 @@ impl Collection {
     /// # Errors
     ///
     /// Those of [`get`](Self::get), each at its own position.
-    pub async fn get_many<T: DeserializeOwned>(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Result<Option<T>>>> {
+    pub async fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: &[impl AsRef<str> + Sync],
+    ) -> Result<Vec<Result<Option<T>>>> {
         let found = self.get_entries(keys).await?;
         let decode = |(answer, key): (Result<Option<Entry>>, &_)| {
             let key: &str = AsRef::<str>::as_ref(key);
@@ -455,10 +458,8 @@ impl Collection {
     ) -> Result<bool> {
         let encode = |value: Option<&T>| value.map(|value| self.encode(key, value, "compare_and_swap")).transpose();
         let (expected, new) = (encode(expected)?, encode(new)?);
-        let change = Change::Swap {
-            expected: expected.as_ref().map(Value::as_ref),
-            new: new.as_ref().map(Value::as_ref),
-        };
+        let change =
+            Change::Swap { expected: expected.as_ref().map(Value::as_ref), new: new.as_ref().map(Value::as_ref) };
         let nothing = expected.is_none() && new.is_none();
         let modified = self.modify(key, &change).await?;
         Ok(modified.applied || (nothing && modified.before.is_none()))
@@ -480,7 +481,8 @@ impl Collection {
         loop {
             let before = self.get_entry(key).await?;
             let old = before.as_ref().map(|entry| self.decode(key, entry, "update")).transpose()?;
-            let condition = before.as_ref().map_or(Condition::IfAbsent, |entry| Condition::IfRevision(entry.revision()));
+            let condition =
+                before.as_ref().map_or(Condition::IfAbsent, |entry| Condition::IfRevision(entry.revision()));
             let new = change(old);
             let done = match (&new, &before) {
                 (None, None) => true,
@@ -490,9 +492,9 @@ impl Collection {
                 }
                 (Some(new), before) => {
                     let value = self.encode(key, new, "update")?;
-                    let options = before.as_ref().map_or_else(PutOptions::default, |entry| {
-                        PutOptions::of_record(&entry.record())
-                    });
+                    let options = before
+                        .as_ref()
+                        .map_or_else(PutOptions::default, |entry| PutOptions::of_record(&entry.record()));
                     let options = options.with_condition(condition).with_call(self.call);
                     match self.store.put(self.at(key), value.as_ref(), &options).await {
                         Ok(outcome) => outcome.is_written(),
@@ -571,7 +573,7 @@ impl Collection {
     /// # Errors
     ///
     /// Those of [`keys`](Self::keys).
-    pub async fn entries(&self, options: &ListOptions) -> Result<Page<(String, Result<Entry>)>> {
+    pub async fn entries(&self, options: &ListOptions) -> Result<Page<KeyAndEntry>> {
         let page = self.store.list(&self.name, &self.listing(options).with_entries()).await?;
         Ok(entries(page))
     }

@@ -25,9 +25,9 @@ impl Culler {
             }
         };
         let thread = std::thread::Builder::new().name("kv-culler".to_owned());
-        thread.spawn(cull).map_err(|error| {
-            Error::new(ErrorKind::Backend, "no thread to cull in").with_source(error)
-        })?;
+        thread
+            .spawn(cull)
+            .map_err(|error| Error::new(ErrorKind::Backend, "no thread to cull in").with_source(error))?;
         Ok(Self { _ends_when_dropped: handle })
     }
 }

@@ -65,7 +65,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     fn setup(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// Reads a record, whether it has ended or not. With `head` the value may be given as `null`.
-    fn get(&self, name: Name<'_>, head: bool, call: &CallOptions) -> impl Future<Output = Result<Option<Entry>>> + Send;
+    fn get(&self, name: Name<'_>, head: bool, call: &CallOptions)
+    -> impl Future<Output = Result<Option<Entry>>> + Send;
 
     /// Reads records of one collection, one answer for each key, whether they have ended or not.
     fn get_many(
@@ -137,32 +138,18 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Lists the collections that hold live records, one page of them.
-    fn collections(
-        &self,
-        options: &ListOptions,
-        cx: Context<'_>,
-    ) -> impl Future<Output = Result<Page<String>>> + Send {
+    fn collections(&self, options: &ListOptions, cx: Context<'_>) -> impl Future<Output = Result<Page<String>>> + Send {
         let _ = (options, cx);
         unsupported("listing collections")
     }
 
     /// Counts live records.
-    fn count(
-        &self,
-        collection: &str,
-        filter: &KeyFilter,
-        cx: Context<'_>,
-    ) -> impl Future<Output = Result<u64>> + Send {
+    fn count(&self, collection: &str, filter: &KeyFilter, cx: Context<'_>) -> impl Future<Output = Result<u64>> + Send {
         count_by_listing(self, collection, filter, cx)
     }
 
     /// Removes a collection's records; answers how many were live.
-    fn clear(
-        &self,
-        collection: &str,
-        filter: &KeyFilter,
-        cx: Context<'_>,
-    ) -> impl Future<Output = Result<u64>> + Send {
+    fn clear(&self, collection: &str, filter: &KeyFilter, cx: Context<'_>) -> impl Future<Output = Result<u64>> + Send {
         let _ = (collection, filter, cx);
         unsupported("clearing a collection")
     }

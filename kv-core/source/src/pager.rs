@@ -4,6 +4,9 @@ use kv_core::{Entry, ListOptions, Listed, Page, Result};
 
 use crate::collection::Collection;
 
+/// A line of a listing of entries: the key, and the entry or why it cannot be read.
+pub type KeyAndEntry = (String, Result<Entry>);
+
 /// The pages of a listing of keys, one after the other.
 ///
 /// ```
@@ -87,13 +90,13 @@ impl EntryPager {
     ///
     /// Those of [`Collection::entries`]. The next call asks for the same page again.
     #[maybe_async::maybe_async]
-    pub async fn next_page(&mut self) -> Result<Option<Vec<(String, Result<Entry>)>>> {
+    pub async fn next_page(&mut self) -> Result<Option<Vec<KeyAndEntry>>> {
         Ok(self.0.next_page().await?.map(|page| entries(page).items))
     }
 }
 
 /// The lines of a listing that was asked for entries.
-pub(crate) fn entries(page: Page<Listed>) -> Page<(String, Result<Entry>)> {
+pub(crate) fn entries(page: Page<Listed>) -> Page<KeyAndEntry> {
     let next = page.next;
     let items = page.items.into_iter().filter_map(|line| Some((line.key, line.entry?))).collect();
     Page::new(items, next)

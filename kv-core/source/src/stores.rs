@@ -10,7 +10,6 @@
 //! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
 //! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a Redis or Valkey server | exact, by this clock | linearizable |
 
-
 #[cfg(feature = "disk")]
 mod disk;
 #[cfg(feature = "disk")]
@@ -22,7 +21,6 @@ mod null;
 #[cfg(feature = "redis")]
 mod redis;
 mod simple;
-
 
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]

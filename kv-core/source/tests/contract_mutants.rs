@@ -417,7 +417,7 @@ const TELL: &[(Fault, &[&str])] = &[
     (DeletesExpired, &["t2_from_its_instant_an_entry_is_gone", "o4_delete_many_counts_live_entries_once", MODEL]),
     (
         MeetsExpired,
-        &["t2_from_its_instant_no_condition_meets_an_entry", "t2_from_its_instant_no_change_meets_an_entry", MODEL],
+        &["t2_from_its_instant_no_condition_meets_an_entry", "t2_from_its_instant_no_change_meets_an_entry"],
     ),
     (KeepsTheOldTtl, &["t5_put_without_a_ttl_makes_permanent", "o1_put_replaces_the_whole_record", MODEL]),
     (FreesNothing, &["t6_cull_frees_what_has_expired"]),
@@ -471,11 +471,8 @@ async fn every_fault_is_told_by_the_check_of_its_clause() {
     let mut untold = Vec::new();
     for (fault, checks) in TELL {
         for name in *checks {
-            let started = std::time::Instant::now();
             let outcome = check(name, &Mutant::new(*fault)).await;
-            eprintln!("TIME {fault:?} {name} {:?}", started.elapsed());
             if !matches!(outcome, Outcome::Failed(_)) {
-                eprintln!("XX");
                 untold.push(format!("{fault:?} is not told by {name}: {outcome:?}"));
             }
         }

@@ -130,6 +130,7 @@ macro_rules! contract_tests {
             damage::o7_a_batch_reports_it_at_its_position ["O7"]
             damage::o7_a_listing_shows_its_key ["O7"]
             damage::o7_it_can_be_replaced_and_removed ["O7"]
+            damage::o7_clear_removes_it ["O7", "O6"]
             conditions::c1_a_write_answers_the_revision_that_reads_give ["C1"]
             conditions::c1_every_change_gives_a_fresh_revision ["C1"]
             conditions::c1_modify_answers_before_and_after ["C1"]

@@ -5,6 +5,7 @@
 mod files;
 mod listing;
 mod open;
+mod record;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -12,17 +13,18 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kv_core::formats::Stamp;
 use kv_core::formats::diskcache::{DATABASE, Settings, sql};
-use kv_core::formats::{self, Stamp};
 use kv_core::{
-    CallOptions, Capabilities, Change, Condition, Decision, DeleteOutcome, Description, Entry, Error, ErrorKind,
-    KeyFilter, ListOptions, Listed, Modified, Name, Page, PutOutcome, Record, Result, Stability, Timestamp, Written,
+    CallOptions, Capabilities, Change, Condition, DeleteOutcome, Description, Entry, Error, ErrorKind, KeyFilter,
+    ListOptions, Listed, Modified, Name, Page, PutOutcome, Record, Result, Stability, Timestamp, Written,
 };
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use self::files::{Changes, Files};
-use self::rows::{Draft, Table, Wanted};
+use self::record::{Draft, Wanted};
+use self::rows::Table;
 use super::disk::{
     DiskOptions, DiskStore, Durability, Effort, Engine, Fault, Opening, OwnedChange, Reader, Steps, run_blocking,
 };
@@ -45,8 +47,8 @@ use crate::managed::Managed;
 /// * What else is in the directory stays there: [`clear`](crate::Collection::clear) and [`destroy`](crate::Kv::destroy)
 ///   remove records alone. A record that cannot be read, such as one with a `NaN` of Python's or one that diskcache
 ///   pickled, is [`Corrupted`](ErrorKind::Corrupted), can be replaced and deleted, and is listed.
-/// * Entries end at the instant that their document tells, exactly. One that Python wrote may be listed up to a millisecond
-///   longer.
+/// * Entries end at the instant that their document tells, exactly; or where another program has moved it, in the row alone,
+///   at that one. An entry that Python wrote may be listed up to a millisecond longer.
 /// * Writes are transactions for all processes, Python's too. With [`Durability::Process`] a long value may be
 ///   missing or damaged after a loss of power, as with diskcache; with [`Durability::Power`] its file is on the disk before
 ///   its row. A process that is killed in the middle of a write may leave a file that no row has; diskcache's
@@ -194,13 +196,6 @@ impl DiskcacheDriver {
     }
 }
 
-/// The stored form of a record.
-fn draft(name: Name<'_>, record: &Record<'_>, stamp: &mut Stamp, buffer: &mut Vec<u8>) -> Draft {
-    buffer.clear();
-    formats::encode(name, record, stamp, buffer);
-    Draft::new(Wanted::new(name), buffer, record.expires)
-}
-
 impl Driver for DiskcacheDriver {
     const KIND: &'static str = "Diskcache";
 
@@ -250,7 +245,7 @@ impl Driver for DiskcacheDriver {
     }
 
     fn put(&self, name: Name<'_>, record: &Record<'_>, condition: &Condition, cx: Context<'_>) -> Result<PutOutcome> {
-        let draft = draft(name, record, &mut Stamp::default(), &mut Vec::new());
+        let draft = Draft::new(name, record, &mut Stamp::default(), &mut Vec::new());
         let (stored, condition, now) = (Arc::clone(&draft.stored), condition.clone(), cx.now);
         let drafts = self.prepare(vec![draft])?;
         let (files, settings) = (self.files.clone(), *self.settings.lock());
@@ -274,8 +269,9 @@ impl Driver for DiskcacheDriver {
         cx: Context<'_>,
     ) -> Result<Vec<Result<Written>>> {
         let (mut stamp, mut buffer) = (Stamp::default(), Vec::new());
-        let draft =
-            |(key, record): &(&str, Record<'_>)| draft(Name::new(collection, key), record, &mut stamp, &mut buffer);
+        let draft = |(key, record): &(&str, Record<'_>)| {
+            Draft::new(Name::new(collection, key), record, &mut stamp, &mut buffer)
+        };
         let drafts: Vec<_> = records.iter().map(draft).collect();
         let answers: Vec<_> = drafts.iter().map(|draft| Ok(written(&draft.stored, draft.expires))).collect();
         let drafts = self.prepare(drafts)?;
@@ -334,7 +330,7 @@ impl Driver for DiskcacheDriver {
         let (now, revision, files, settings) = (cx.now, cx.fresh_revision(), self.files.clone(), *self.settings.lock());
         let job = move |connection: &Connection| {
             let (table, mut changes) = (Table::new(connection, &files), Changes::new(&files));
-            let modified = modify(&table, &wanted, &change.get(), (now, revision), &settings, &mut changes)?;
+            let modified = table.modify(&wanted, &change.get(), (now, revision), &settings, &mut changes)?;
             table.tidy(&settings, now, &mut changes)?;
             Ok((modified, changes))
         };
@@ -403,30 +399,4 @@ fn reading<'c>(reader: &'c Reader<'_>, files: &'c Files) -> Table<'c> {
 
 fn written(stored: &[u8], expires: Option<Timestamp>) -> Written {
     Written::of_document(stored, expires)
-}
-
-fn modify(
-    table: &Table<'_>,
-    wanted: &Wanted,
-    change: &Change<'_>,
-    (now, revision): (Timestamp, u64),
-    settings: &Settings,
-    changes: &mut Changes,
-) -> Result<Modified, Fault> {
-    let (located, before) = table.locate(wanted, true, now)?.entry();
-    let before = before?;
-    let after = match change.decide(before.as_ref(), now, revision)? {
-        Decision::Leave => return Ok(Modified::unapplied(before)),
-        Decision::Delete => {
-            table.remove_located(located, changes)?;
-            None
-        }
-        Decision::Put(next) => {
-            let mut draft = draft(wanted.name(), &next.record(), &mut Stamp::default(), &mut Vec::new());
-            draft.make_file(settings, table.files)?;
-            table.replace(located, &draft, now, changes)?;
-            Some(formats::decode(&draft.stored)?.to_entry(&draft.stored))
-        }
-    };
-    Ok(Modified::applied(before, after))
 }

@@ -30,7 +30,11 @@ pub fn of(rows: &[Row]) -> Vec<Bar> {
             let Some(ours) = median(rows, "memory", config, op, OURS) else { continue };
             for peer in ["moka", "foyer", "cached", "opendal"] {
                 let peers = median(rows, "memory", config, op, peer);
-                at_most(format!("memory, {config}: {op} ahead of {peer} (ours / {peer} < 1)"), peers.map(|peer| ours / peer), 1.0);
+                at_most(
+                    format!("memory, {config}: {op} ahead of {peer} (ours / {peer} < 1)"),
+                    peers.map(|peer| ours / peer),
+                    1.0,
+                );
             }
         }
     }
@@ -50,7 +54,11 @@ pub fn of(rows: &[Row]) -> Vec<Bar> {
     let value = pair("disk", ("async, 1 task", "get hit", OURS), ("blocking, 1 thread", "get hit", OURS));
     at_most("disk: async get <= 2 x the blocking one".to_owned(), value, 2.0);
     let value = pair("disk, power", ("async, 64 tasks", "put", OURS), ("async, 1 task", "put", OURS));
-    at_most("disk at Durability::Power: 64 puts at once take <= 1/5 of the time of one writer's".to_owned(), value, 0.2);
+    at_most(
+        "disk at Durability::Power: 64 puts at once take <= 1/5 of the time of one writer's".to_owned(),
+        value,
+        0.2,
+    );
     for op in ["get hit", "put", "delete", "get_many(100)", "put_many(100)"] {
         for config in ["blocking, 1 thread", "async, 1 task"] {
             let value = ratio(rows, "redis", config, op, OURS);
@@ -59,7 +67,11 @@ pub fn of(rows: &[Row]) -> Vec<Bar> {
     }
     for op in ["get hit", "put", "delete", "get_many(100)", "put_many(100)"] {
         let value = ratio(rows, "redis", "async, 64 tasks", op, OURS);
-        at_most(format!("redis, async, 64 tasks: {op} >= 0.95 x the floor's throughput (time <= 1.05)"), value, 1.0 / 0.95);
+        at_most(
+            format!("redis, async, 64 tasks: {op} >= 0.95 x the floor's throughput (time <= 1.05)"),
+            value,
+            1.0 / 0.95,
+        );
     }
     bars
 }

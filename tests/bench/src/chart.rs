@@ -80,7 +80,13 @@ fn bar(out: &mut String, row: &Row, y: f64) {
     let fill = colour(&row.subject);
     let name = escaped(&row.subject);
     let _ = writeln!(out, r#"<text x="{}" y="{}" class="name">{name}</text>"#, LEFT - 8.0, y + 11.0);
-    let _ = writeln!(out, r#"<rect x="{from:.1}" y="{}" width="{:.1}" height="{}" fill="{fill}"/>"#, y + 2.0, to - from, LINE - 4.0);
+    let _ = writeln!(
+        out,
+        r#"<rect x="{from:.1}" y="{}" width="{:.1}" height="{}" fill="{fill}"/>"#,
+        y + 2.0,
+        to - from,
+        LINE - 4.0
+    );
     let (low, high) = (x(row.spread.0), x(row.spread.1));
     let _ = writeln!(out, r##"<path d="M{low:.1} {middle}H{high:.1}" stroke="#111827" stroke-width="1.5"/>"##);
     let label = format!("{:.2} ({})", row.ratio, figure(row.median, &row.unit));

@@ -19,10 +19,21 @@ impl Plan {
         Self { rounds, slice: Duration::from_millis(slice), only }
     }
 
+    /// Whether any of these operations is to be measured.
+    pub fn wants(self, group: &str, config: &str, ops: &[Op]) -> bool {
+        ops.iter().any(|op| format!("{group}, {config}, {}", op.name()).contains(self.only))
+    }
+
     /// Fewer rounds, longer ones: for what is slow now and then by itself, as a log that is taken up into its file.
     pub fn longer(self) -> Self {
         Self { rounds: self.rounds.div_ceil(2), slice: self.slice * 4, ..self }
     }
+}
+
+/// How a configuration is called.
+pub fn config(flavour: &str, lanes: usize) -> String {
+    let lane = if flavour == "async" { "task" } else { "thread" };
+    format!("{flavour}, {lanes} {lane}{}", if lanes == 1 { "" } else { "s" })
 }
 
 /// What one subject took for one operation.
@@ -45,7 +56,7 @@ pub struct Row {
 
 /// Measures an operation of all subjects that have it; the first is the floor.
 pub fn compare(group: &str, config: &str, op: Op, subjects: &[Box<dyn Subject>], plan: Plan) -> Vec<Row> {
-    if !format!("{group}, {config}, {}", op.name()).contains(plan.only) {
+    if !plan.wants(group, config, &[op]) {
         return Vec::new();
     }
     let subjects: Vec<&dyn Subject> = subjects.iter().map(AsRef::as_ref).filter(|subject| subject.has(op)).collect();

@@ -25,7 +25,7 @@ pub fn tables(rows: &[Row]) -> Vec<(String, Vec<&Row>)> {
     tables
 }
 
-/// A figure of three digits with its unit.
+/// A figure of about three digits with its unit.
 pub fn figure(value: f64, unit: &str) -> String {
     let (value, unit) = match unit {
         "ns" if value >= 1e6 => (value / 1e6, " ms"),
@@ -33,7 +33,14 @@ pub fn figure(value: f64, unit: &str) -> String {
         "ns" => (value, " ns"),
         _ => (value, ""),
     };
-    if value >= 100.0 || value == 0.0 { format!("{value:.0}{unit}") } else { format!("{value:.3}").get(..4).map_or_else(|| format!("{value}{unit}"), |digits| format!("{}{unit}", digits.trim_end_matches('.'))) }
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.decimals$}{unit}")
 }
 
 /// Everything, as Markdown.
@@ -44,7 +51,10 @@ pub fn markdown(rows: &[Row]) -> String {
          the quartiles of the ratios of single rounds. Absolute times differ between runs, ratios hold: quote ratios.\n",
     );
     for (name, rows) in tables(rows) {
-        let _ = writeln!(text, "\n### {name}\n\n| operation | subject | median | ratio | spread |\n| --- | --- | ---: | ---: | --- |");
+        let _ = writeln!(
+            text,
+            "\n### {name}\n\n| operation | subject | median | ratio | spread |\n| --- | --- | ---: | ---: | --- |"
+        );
         for row in rows {
             let (median, ratio) = (figure(row.median, &row.unit), row.ratio);
             let _ = writeln!(
@@ -62,7 +72,8 @@ pub fn markdown(rows: &[Row]) -> String {
     if !bars.is_empty() {
         let _ = writeln!(text, "\n### Bars\n\n| bar | measured | |\n| --- | ---: | --- |");
         for bar in bars {
-            let _ = writeln!(text, "| {} | {} | {} |", bar.what, bar.measured, if bar.met { "met" } else { "**not met**" });
+            let _ =
+                writeln!(text, "| {} | {} | {} |", bar.what, bar.measured, if bar.met { "met" } else { "**not met**" });
         }
     }
     text

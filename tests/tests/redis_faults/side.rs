@@ -103,10 +103,6 @@ impl Side {
         call!(self, |kv| kv.collection(collection).get(key))
     }
 
-    pub(crate) fn entry(&self, key: &str) -> Result<Option<Entry>> {
-        call!(self, |kv| kv.get_entry(key))
-    }
-
     pub(crate) fn get_many(&self, keys: &[String]) -> Result<Vec<Result<Option<i64>>>> {
         call!(self, |kv| kv.get_many(keys))
     }

@@ -10,7 +10,8 @@ use kv_core::{Cursor, KeyFilter, ListOptions, Listed, Name, Page, Timestamp};
 use rusqlite::params;
 
 use super::files::Changes;
-use super::rows::{Held, Raw, Seen, Table, Wanted, place_of};
+use super::record::{Held, Raw, Seen, Wanted, place_of};
+use super::rows::Table;
 use crate::stores::disk::Fault;
 
 /// The rows that are looked at for one page, however few of them match.

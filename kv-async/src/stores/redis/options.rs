@@ -257,6 +257,11 @@ impl RedisOptions {
         // The error's own text could show a part of the PEM.
         let wrong =
             |_| Error::new(ErrorKind::Configuration, "the certificates or the key are no PEM text of that kind");
+        // The client takes the process's own, and panics where there is none.
+        if self.tls && rustls::crypto::CryptoProvider::get_default().is_none() {
+            // The error is that somebody else was first.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         if self.ca_certificate.is_none() && self.client_certificate.is_none() {
             return redis::Client::open(info).map_err(wrong);
         }

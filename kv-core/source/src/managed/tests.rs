@@ -92,7 +92,10 @@ async fn a_failed_set_up_is_tried_again_by_the_next_use_and_then_not_any_more() 
     assert_eq!(store.driver().setups.load(Ordering::SeqCst), 0, "making a store does nothing");
     for _ in 0..2 {
         let error = kv.get::<u8>("k").await.unwrap_err();
-        assert_eq!((error.kind(), error.store(), error.operation()), (ErrorKind::Connection, Some("Flaky"), Some("get")));
+        assert_eq!(
+            (error.kind(), error.store(), error.operation()),
+            (ErrorKind::Connection, Some("Flaky"), Some("get"))
+        );
         assert_eq!((error.collection(), error.key()), (Some(DEFAULT_COLLECTION), Some("k")));
     }
     for _ in 0..3 {

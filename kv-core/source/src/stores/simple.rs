@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use kv_core::{
-    CallOptions, Condition, Cursor, DeleteOutcome, Description, Entry, KeyFilter, ListOptions,
-    Listed, Name, Page, PutOutcome, Record, Result, Stability, Written,
+    CallOptions, Condition, Cursor, DeleteOutcome, Description, Entry, KeyFilter, ListOptions, Listed, Name, Page,
+    PutOutcome, Record, Result, Stability, Written,
 };
 
 use crate::driver::{Context, Driver, written};
@@ -224,9 +224,8 @@ impl Driver for SimpleDriver {
             .take_while(|(key, _)| key.starts_with(options.filter.prefix()))
             .filter(|(key, entry)| options.filter.matches(key) && !cx.has_ended(entry.expires()))
             .map(|(key, entry)| (Arc::clone(key), entry.clone()));
-        Ok(page(found, options.limit).map(|(key, entry)| {
-            if options.entries { Listed::entry(&*key, Ok(entry)) } else { Listed::key(&*key) }
-        }))
+        Ok(page(found, options.limit)
+            .map(|(key, entry)| if options.entries { Listed::entry(&*key, Ok(entry)) } else { Listed::key(&*key) }))
     }
 
     async fn collections(&self, options: &ListOptions, cx: Context<'_>) -> Result<Page<String>> {

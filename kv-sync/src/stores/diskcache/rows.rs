@@ -3,115 +3,28 @@
 //! Reading and writing one record.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use kv_core::formats::binary;
 use kv_core::formats::diskcache::{self, BINARY, Content, Place, RAW, Settings, TEXT, sql};
-use kv_core::{Condition, DeleteOutcome, Entry, Error, Name, Result, Timestamp};
+use kv_core::formats::{self, Stamp, binary};
+use kv_core::{Change, Condition, Decision, DeleteOutcome, Entry, Error, Modified, Name, Result, Timestamp};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use super::files::{Changes, Files, NewFile};
-use super::open::cell;
+use super::files::{Changes, Files};
+use super::record::{Draft, Held, Raw, Seen, Wanted};
 use crate::stores::disk::Fault;
-
-/// A name and where its record stands.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    collection: Box<str>,
-    own: Box<str>,
-    pub(super) key: String,
-    legacy: Option<String>,
-    place: Place,
-}
-
-impl Wanted {
-    pub(super) fn new(name: Name<'_>) -> Self {
-        let key = diskcache::key(name);
-        Self {
-            collection: name.collection.into(),
-            own: name.key.into(),
-            place: place_of(&key),
-            key,
-            legacy: diskcache::legacy_key(name),
-        }
-    }
-
-    pub(super) fn name(&self) -> Name<'_> {
-        Name::new(&self.collection, &self.own)
-    }
-}
-
-pub(super) fn place_of(key: &str) -> Place {
-    if diskcache::is_shared(key) { Place::Shared } else { Place::Own }
-}
-
-/// A row as it stands there.
-pub(super) struct Raw<'r> {
-    pub(super) rowid: i64,
-    pub(super) expire_time: Option<f64>,
-    filename: Option<&'r str>,
-    content: Result<Content<'r>>,
-}
-
-impl<'r> Raw<'r> {
-    /// The columns of [`sql::FIND`], from `first` on.
-    pub(super) fn new(row: &'r Row<'_>, first: usize) -> Result<Self, Fault> {
-        let filename = match row.get_ref(first + 3)? {
-            ValueRef::Text(text) => std::str::from_utf8(text).ok(),
-            _ => None,
-        };
-        let mode = match row.get_ref(first + 2)? {
-            ValueRef::Integer(mode) => mode,
-            _ => 0,
-        };
-        Ok(Self {
-            rowid: row.get(first)?,
-            expire_time: match row.get_ref(first + 1)? {
-                ValueRef::Real(seconds) => Some(seconds),
-                ValueRef::Integer(seconds) => Some(seconds as f64),
-                _ => None,
-            },
-            filename,
-            content: Content::of(mode, filename, cell(row.get_ref(first + 4)?)),
-        })
-    }
-
-    pub(super) fn has_ended(&self, now: f64) -> bool {
-        self.expire_time.is_some_and(|ends| ends <= now)
-    }
-
-    pub(super) fn file(&self) -> Option<String> {
-        self.filename.map(str::to_owned)
-    }
-
-    fn old(&self) -> Old {
-        Old { rowid: self.rowid, file: self.file() }
-    }
-}
-
-/// What a row holds.
-pub(super) enum Held<'r> {
-    Stored(Cow<'r, [u8]>),
-    /// Something else than a record.
-    Foreign(Error),
-    /// Its file, which is not there.
-    NoFile(&'r str),
-}
-
-/// What a row is to a name.
-pub(super) enum Seen {
-    Other,
-    Entry(Entry),
-    Unreadable(Error),
-    NoFile(String),
-}
 
 /// A row that is to be replaced or removed.
 #[derive(Debug)]
 struct Old {
     rowid: i64,
     file: Option<String>,
+}
+
+impl Old {
+    fn new(raw: &Raw<'_>) -> Self {
+        Self { rowid: raw.rowid, file: raw.file() }
+    }
 }
 
 /// What stands under a name.
@@ -127,7 +40,7 @@ enum State {
 
 /// The rows that a write is about.
 #[derive(Debug, Default)]
-pub(super) struct Located {
+struct Located {
     own: Option<Old>,
     legacy: Option<Old>,
     /// Another record under the same key, and the key that is its own.
@@ -146,7 +59,7 @@ impl Located {
     }
 
     /// The live entry.
-    pub(super) fn entry(self) -> (Self, Result<Option<Entry>>) {
+    fn entry(self) -> (Self, Result<Option<Entry>>) {
         match self.state {
             State::Absent | State::Unread => (Self { state: State::Absent, ..self }, Ok(None)),
             State::Entry(entry) => (Self { state: State::Absent, ..self }, Ok(Some(entry))),
@@ -232,7 +145,7 @@ impl<'c> Table<'c> {
     }
 
     /// Finds what a write is about; with `read` the entry too.
-    pub(super) fn locate(&self, wanted: &Wanted, read: bool, now: Timestamp) -> Result<Located, Fault> {
+    fn locate(&self, wanted: &Wanted, read: bool, now: Timestamp) -> Result<Located, Fault> {
         let ended = |raw: &Raw<'_>| raw.has_ended(diskcache::seconds(now));
         let state = |raw: &Raw<'_>, seen| match seen {
             Seen::Entry(entry) if entry.expires().is_some_and(|expires| expires <= now) => State::Absent,
@@ -247,7 +160,7 @@ impl<'c> Table<'c> {
             self.at(legacy, |raw| {
                 let seen = self.see(&raw, wanted.name(), Place::Legacy)?;
                 if !matches!(seen, Seen::Other) {
-                    located.legacy = Some(raw.old());
+                    located.legacy = Some(Old::new(&raw));
                     located.state = state(&raw, seen);
                 }
                 Ok(())
@@ -266,7 +179,7 @@ impl<'c> Table<'c> {
                 }
                 state(&raw, seen)
             };
-            located.own = Some(raw.old());
+            located.own = Some(Old::new(&raw));
             if located.legacy.is_none() {
                 std::mem::swap(&mut located.state, &mut found);
             }
@@ -300,16 +213,10 @@ impl<'c> Table<'c> {
     }
 
     /// Writes a record in place of what was found.
-    pub(super) fn replace(
-        &self,
-        located: Located,
-        draft: &Draft,
-        now: Timestamp,
-        changes: &mut Changes,
-    ) -> Result<(), Fault> {
+    fn replace(&self, located: Located, draft: &Draft, now: Timestamp, changes: &mut Changes) -> Result<(), Fault> {
         if let Some((rowid, key)) = &located.stranger {
             // What stands there is an older state of the same record.
-            let older = self.at(key, |raw| Ok(raw.old()))?;
+            let older = self.at(key, |raw| Ok(Old::new(&raw)))?;
             self.remove(older, changes)?;
             self.connection.prepare_cached(sql::RENAME)?.execute(params![rowid, key])?;
         }
@@ -346,7 +253,7 @@ impl<'c> Table<'c> {
     }
 
     /// Removes what was found.
-    pub(super) fn remove_located(&self, located: Located, changes: &mut Changes) -> Result<(), Fault> {
+    fn remove_located(&self, located: Located, changes: &mut Changes) -> Result<(), Fault> {
         self.remove(located.legacy, changes)?;
         self.remove(located.own, changes)
     }
@@ -377,6 +284,33 @@ impl<'c> Table<'c> {
         }
         self.remove_located(located, changes)?;
         Ok(DeleteOutcome::Deleted)
+    }
+
+    /// Changes a record, giving it this revision.
+    pub(super) fn modify(
+        &self,
+        wanted: &Wanted,
+        change: &Change<'_>,
+        (now, revision): (Timestamp, u64),
+        settings: &Settings,
+        changes: &mut Changes,
+    ) -> Result<Modified, Fault> {
+        let (located, before) = self.locate(wanted, true, now)?.entry();
+        let before = before?;
+        let after = match change.decide(before.as_ref(), now, revision)? {
+            Decision::Leave => return Ok(Modified::unapplied(before)),
+            Decision::Delete => {
+                self.remove_located(located, changes)?;
+                None
+            }
+            Decision::Put(next) => {
+                let mut draft = Draft::new(wanted.name(), &next.record(), &mut Stamp::default(), &mut Vec::new());
+                draft.make_file(settings, self.files)?;
+                self.replace(located, &draft, now, changes)?;
+                Some(formats::decode(&draft.stored)?.to_entry(&draft.stored))
+            }
+        };
+        Ok(Modified::applied(before, after))
     }
 
     /// Frees a little of what has ended, and makes room in a directory that is to be bounded. What `changes` wrote stays:
@@ -418,35 +352,5 @@ impl<'c> Table<'c> {
             freed += 1;
         }
         Ok(freed)
-    }
-}
-
-/// A record ready to be written.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) wanted: Wanted,
-    pub(super) stored: Arc<[u8]>,
-    pub(super) expires: Option<Timestamp>,
-    /// Where the stored form is, if it is not to be in the row.
-    file: Option<Arc<NewFile>>,
-}
-
-impl Draft {
-    /// A record that stands in its row.
-    pub(super) fn new(wanted: Wanted, stored: &[u8], expires: Option<Timestamp>) -> Self {
-        Self { wanted, stored: stored.into(), expires, file: None }
-    }
-
-    /// Whether it is longer than what stands in a row.
-    pub(super) fn wants_file(&self, settings: &Settings) -> bool {
-        self.file.is_none() && !settings.is_inline(&self.stored)
-    }
-
-    /// Writes the file of a long one.
-    pub(super) fn make_file(&mut self, settings: &Settings, files: &Files) -> Result<()> {
-        if self.wants_file(settings) {
-            self.file = Some(Arc::new(files.create(&self.wanted.key, &self.stored)?));
-        }
-        Ok(())
     }
 }

@@ -8,24 +8,22 @@ use kv_async::stores as awaits;
 use kv_sync::stores as blocks;
 
 use super::{FLOOR, OURS};
-use crate::measure::{Plan, Row, compare};
+use crate::measure::{Plan, Row, compare, config};
 use crate::subjects::disk::{Raw, Spawning};
 use crate::subjects::run::{Keys, Runtimes, awaiting, blocking, in_place};
-use crate::subjects::{Op, ours, remote};
+use crate::subjects::{Op, Subject, ours, remote};
 
 const KEYS: usize = 10_000;
 const GROUP: &str = "disk";
 const POWER: &str = "disk, power";
+/// What waits for the disk.
+const POWER_OPS: [Op; 2] = [Op::Put, Op::PutMany];
 
 pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
     let plan = plan.longer();
     // Beside this program, for there is a disk; the directory for temporary files may be none.
     let target = target_directory()?;
     let directory = tempfile::tempdir_in(&target).map_err(|error| format!("{}: {error}", target.display()))?;
-    let peers = build_peers(&target);
-    if let Err(reason) = &peers {
-        eprintln!("disk: without openkeyv and opendal: {reason}");
-    }
     let keys = Keys::new(KEYS);
     let runtimes = Runtimes::new();
     let mut rows = Vec::new();
@@ -35,55 +33,63 @@ pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
         directory.path().join(format!("{count}.db"))
     };
     for threads in [1, 2] {
+        let config = config("blocking", threads);
+        if !plan.wants(GROUP, &config, &Op::STORES) {
+            continue;
+        }
         let subjects = [
             blocking(FLOOR, raw(&path(), "NORMAL")?, &keys, threads),
             blocking(OURS, ours::blocking(blocks::DiskStore::open(path())), &keys, threads),
         ];
-        let config = format!("blocking, {threads} thread{}", if threads == 1 { "" } else { "s" });
         for op in Op::STORES {
             rows.extend(compare(GROUP, &config, op, &subjects, plan));
         }
     }
     for tasks in [1, 64] {
+        let config = config("async", tasks);
+        if !plan.wants(GROUP, &config, &Op::STORES) {
+            continue;
+        }
         let spawning = Arc::new(Spawning(raw(&path(), "NORMAL")?));
         let mut subjects = vec![
             awaiting(FLOOR, in_place(raw(&path(), "NORMAL")?), &keys, &runtimes, tasks),
             awaiting(OURS, ours::awaiting(awaits::DiskStore::open(path())), &keys, &runtimes, tasks),
             awaiting("floor, spawn_blocking", spawning, &keys, &runtimes, tasks),
         ];
-        if let Ok(program) = &peers {
-            let folder = directory.path().join(format!("peers-{tasks}"));
-            std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
-            match remote::start(program, &[folder.display().to_string(), tasks.to_string()]) {
-                Ok(peers) => subjects.extend(peers),
-                Err(reason) => eprintln!("disk: without openkeyv and opendal: {reason}"),
-            }
+        match peers(&target, &directory.path().join(format!("peers-{tasks}")), tasks) {
+            Ok(peers) => subjects.extend(peers),
+            Err(reason) => eprintln!("disk: without openkeyv and opendal: {reason}"),
         }
-        let config = format!("async, {tasks} task{}", if tasks == 1 { "" } else { "s" });
         for op in Op::STORES {
             rows.extend(compare(GROUP, &config, op, &subjects, plan));
         }
     }
     let options = || blocks::DiskOptions::default().with_durability(blocks::Durability::Power);
     for threads in [1, 2] {
+        let config = config("blocking", threads);
+        if !plan.wants(POWER, &config, &POWER_OPS) {
+            continue;
+        }
         let subjects = [
             blocking(FLOOR, raw(&path(), "FULL")?, &keys, threads),
             blocking(OURS, ours::blocking(blocks::DiskStore::with_options(path(), options())), &keys, threads),
         ];
-        let config = format!("blocking, {threads} thread{}", if threads == 1 { "" } else { "s" });
-        for op in [Op::Put, Op::PutMany] {
+        for op in POWER_OPS {
             rows.extend(compare(POWER, &config, op, &subjects, plan));
         }
     }
     let options = || awaits::DiskOptions::default().with_durability(awaits::Durability::Power);
     for tasks in [1, 64] {
+        let config = config("async", tasks);
+        if !plan.wants(POWER, &config, &POWER_OPS) {
+            continue;
+        }
         let ours = ours::awaiting(awaits::DiskStore::with_options(path(), options()));
         let subjects = [
             awaiting(FLOOR, in_place(raw(&path(), "FULL")?), &keys, &runtimes, tasks),
             awaiting(OURS, ours, &keys, &runtimes, tasks),
         ];
-        let config = format!("async, {tasks} task{}", if tasks == 1 { "" } else { "s" });
-        for op in [Op::Put, Op::PutMany] {
+        for op in POWER_OPS {
             rows.extend(compare(POWER, &config, op, &subjects, plan));
         }
     }
@@ -99,6 +105,13 @@ fn target_directory() -> Result<PathBuf, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let directory = program.parent().and_then(Path::parent).ok_or("this program stands in no directory")?;
     Ok(directory.to_owned())
+}
+
+/// The peers, in a process of their own, their files in this new directory.
+fn peers(target: &Path, directory: &Path, tasks: usize) -> Result<Vec<Box<dyn Subject>>, String> {
+    let program = build_peers(target)?;
+    std::fs::create_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    remote::start(&program, &[directory.display().to_string(), tasks.to_string()])
 }
 
 /// The program with the peers, which link a SQLite that clashes with ours. Built here, because nothing that cargo builds

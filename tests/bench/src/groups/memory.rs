@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opendal::Operator;
 
 use super::{FLOOR, OURS};
-use crate::measure::{Plan, Row, compare};
+use crate::measure::{Plan, Row, compare, config};
 use crate::subjects::caches::{AsyncMoka, Cached, Foyer, Moka, QuickCache};
 use crate::subjects::memory::{Coarse, Map};
 use crate::subjects::opendal::OpenDal;
@@ -20,6 +20,10 @@ pub fn run(plan: Plan) -> Vec<Row> {
     let keys = Keys::new(KEYS);
     let mut rows = Vec::new();
     for threads in [1, 2] {
+        let config = config("blocking", threads);
+        if !plan.wants(GROUP, &config, &Op::MEMORY) {
+            continue;
+        }
         let subjects: Vec<Box<dyn Subject>> = vec![
             blocking(FLOOR, Map::new(), &keys, threads),
             blocking(OURS, ours::blocking(kv_sync::stores::MemoryStore::new()), &keys, threads),
@@ -29,13 +33,16 @@ pub fn run(plan: Plan) -> Vec<Row> {
             blocking("cached", Cached::new(), &keys, threads),
             blocking("quick_cache", QuickCache::new(), &keys, threads),
         ];
-        let config = format!("blocking, {threads} thread{}", if threads == 1 { "" } else { "s" });
         for op in Op::MEMORY {
             rows.extend(compare(GROUP, &config, op, &subjects, plan));
         }
     }
     let runtimes = Runtimes::new();
     for tasks in [1, 64] {
+        let config = config("async", tasks);
+        if !plan.wants(GROUP, &config, &Op::MEMORY) {
+            continue;
+        }
         let opendal = Operator::new(opendal::services::Memory::default()).expect("an operator");
         let openkeyv = OpenKeyv::<_, true>(Arc::new(openkeyv::store::memory::MemoryStore::new()));
         let subjects: Vec<Box<dyn Subject>> = vec![
@@ -48,7 +55,6 @@ pub fn run(plan: Plan) -> Vec<Row> {
             awaiting("opendal", OpenDal::one_by_one(opendal), &keys, &runtimes, tasks),
             awaiting("openkeyv", Arc::new(openkeyv), &keys, &runtimes, tasks),
         ];
-        let config = format!("async, {tasks} task{}", if tasks == 1 { "" } else { "s" });
         for op in Op::MEMORY {
             rows.extend(compare(GROUP, &config, op, &subjects, plan));
         }

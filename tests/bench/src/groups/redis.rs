@@ -9,7 +9,7 @@ use opendal::Operator;
 
 use super::{FLOOR, OURS};
 use crate::data::TTL;
-use crate::measure::{Plan, Row, compare};
+use crate::measure::{Plan, Row, compare, config};
 use crate::subjects::opendal::OpenDal;
 use crate::subjects::openkeyv::OpenKeyv;
 use crate::subjects::redis::{RawAsync, RawBlocking};
@@ -29,18 +29,26 @@ fn measure(url: &str, plan: Plan) -> Result<Vec<Row>, Box<dyn std::error::Error>
     let runtimes = Runtimes::new();
     let mut rows = Vec::new();
     for threads in [1, 2] {
+        let config = config("blocking", threads);
+        if !plan.wants(GROUP, &config, &Op::STORES) {
+            continue;
+        }
         let subjects = [
             blocking(FLOOR, RawBlocking::connect(url)?, &keys, threads),
             blocking(OURS, ours::blocking(kv_sync::stores::RedisStore::connect(url)?), &keys, threads),
         ];
-        let config = format!("blocking, {threads} thread{}", if threads == 1 { "" } else { "s" });
         for op in Op::STORES {
             rows.extend(compare(GROUP, &config, op, &subjects, plan));
         }
     }
     for tasks in [1, 64] {
+        let config = config("async", tasks);
+        if !plan.wants(GROUP, &config, &Op::STORES) {
+            continue;
+        }
         let runtime = runtimes.of(tasks);
-        let floor = runtime.block_on(RawAsync::connect(url))?;
+        let floor = runtime.block_on(RawAsync::connect(url, false))?;
+        let no_delay = runtime.block_on(RawAsync::connect(url, true))?;
         let openkeyv = runtime.block_on(openkeyv::store::redis::RedisStore::new(url))?;
         let builder = opendal::services::Redis::default().endpoint(url).root("/opendal").default_ttl(TTL);
         // The operator's connections are made by its first use, in the runtime that uses it.
@@ -48,10 +56,10 @@ fn measure(url: &str, plan: Plan) -> Result<Vec<Row>, Box<dyn std::error::Error>
         let subjects: Vec<Box<dyn Subject>> = vec![
             awaiting(FLOOR, floor, &keys, &runtimes, tasks),
             awaiting(OURS, ours::awaiting(kv_async::stores::RedisStore::connect(url)?), &keys, &runtimes, tasks),
+            awaiting("floor, TCP_NODELAY", no_delay, &keys, &runtimes, tasks),
             awaiting("opendal", OpenDal::at_once(opendal), &keys, &runtimes, tasks),
             awaiting("openkeyv", Arc::new(OpenKeyv::<_, false>(Arc::new(openkeyv))), &keys, &runtimes, tasks),
         ];
-        let config = format!("async, {tasks} task{}", if tasks == 1 { "" } else { "s" });
         for op in Op::STORES {
             rows.extend(compare(GROUP, &config, op, &subjects, plan));
         }

@@ -75,7 +75,8 @@ impl Raw {
         let connection = self.reader();
         connection.prepare_cached("BEGIN")?.execute(())?;
         let mut statement = connection.prepare_cached(GET)?;
-        let found: Vec<Option<Read>> = keys.iter().map(|key| Self::read(&mut statement, key)).collect::<Result<_, _>>()?;
+        let found: Vec<Option<Read>> =
+            keys.iter().map(|key| Self::read(&mut statement, key)).collect::<Result<_, _>>()?;
         drop(statement);
         connection.prepare_cached("COMMIT")?.execute(())?;
         Ok(std::hint::black_box(&found).iter().flatten().count())

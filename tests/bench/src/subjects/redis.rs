@@ -6,7 +6,8 @@ use kv_core::formats::{self, Stamp};
 use kv_core::{Name, Record, Timestamp, ValueRef};
 use parking_lot::{Mutex, MutexGuard};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Connection, RedisResult};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Connection, IntoConnectionInfo, RedisResult};
 
 use super::memory::now;
 use super::{Awaiting, Blocking};
@@ -124,16 +125,18 @@ pub struct RawAsync {
 }
 
 impl RawAsync {
-    pub async fn connect(url: &str) -> RedisResult<Arc<Self>> {
-        let connection = Client::open(url)?.get_multiplexed_async_connection().await?;
+    /// With `no_delay` small writes are sent at once, where by default they wait for one another.
+    pub async fn connect(url: &str, no_delay: bool) -> RedisResult<Arc<Self>> {
+        let settings = TcpSettings::default().set_nodelay(no_delay);
+        let info = url.into_connection_info()?.set_tcp_settings(settings);
+        let connection = Client::open(info)?.get_multiplexed_async_connection().await?;
         Ok(Arc::new(Self { connection, commands: Commands { document: document() } }))
     }
 }
 
 impl Awaiting for RawAsync {
     async fn get(&self, key: &str) -> bool {
-        let found: Option<Vec<u8>> =
-            Commands::get(key).query_async(&mut self.connection.clone()).await.expect(FAILED);
+        let found: Option<Vec<u8>> = Commands::get(key).query_async(&mut self.connection.clone()).await.expect(FAILED);
         found.is_some_and(|document| !document.is_empty())
     }
 

@@ -21,7 +21,11 @@ impl Peer {
         writeln!(input, "{line}").and_then(|()| input.flush()).map_err(|error| format!("{line}: {error}"))?;
         let mut answer = String::new();
         self.output.read_line(&mut answer).map_err(|error| format!("{line}: {error}"))?;
-        if answer.is_empty() { Err(format!("{line}: it ended without an answer")) } else { Ok(answer.trim().to_owned()) }
+        if answer.is_empty() {
+            Err(format!("{line}: it ended without an answer"))
+        } else {
+            Ok(answer.trim().to_owned())
+        }
     }
 }
 

@@ -115,7 +115,9 @@ impl<S: Blocking> Threads<S> {
         let mut hits = 0;
         let begin = Instant::now();
         match op {
-            Op::Get | Op::HotGet | Op::Miss => (0..count).for_each(|_| hits += usize::from(store.get(black_box(round.one())))),
+            Op::Get | Op::HotGet | Op::Miss => {
+                (0..count).for_each(|_| hits += usize::from(store.get(black_box(round.one()))))
+            }
             Op::GetTyped => (0..count).for_each(|_| hits += usize::from(store.get_typed(black_box(round.one())))),
             Op::Put | Op::HotPut => (0..count).for_each(|_| store.put(black_box(round.one()))),
             Op::PutTyped => (0..count).for_each(|_| store.put_typed(black_box(round.one()))),
