@@ -276,7 +276,7 @@ pub async fn o5_no_steady_key_is_lost_while_others_write(case: &Case<'_>) -> Hel
     let keys: Vec<String> = (0..200).map(|number| format!("k:{number:03}")).collect();
     let items: Vec<_> = keys.iter().map(|key| PutItem::new(key, value.as_ref())).collect();
     each(case.collection().put_items(&items, &PutOptions::default()).await, "O5: put_many");
-    let twice: usize = side::together(&[case.kv.clone()], 4, Churn).await.into_iter().sum();
+    let twice: usize = side::together(std::slice::from_ref(&case.kv), 4, Churn).await.into_iter().sum();
     if case.can.listing == Listing::ExactlyOnce {
         assert_eq!(twice, 0, "O5: keys came twice in a listing that says exactly once");
     }

@@ -1,5 +1,6 @@
 //! The suite on every store that needs no server, and on stacks of wrappers.
 #![cfg(all(feature = "contract", feature = "disk"))]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

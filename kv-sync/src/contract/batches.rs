@@ -128,7 +128,7 @@ pub fn o3_atomic_batches_do_not_mix(case: &Case<'_>) -> Held {
     needs(case.can.atomic_batches, "its batches are not one step")?;
     let mut keys: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     let task = Batch { keys: keys.clone() };
-    side::together(&[case.kv.clone()], 4, task);
+    side::together(std::slice::from_ref(&case.kv), 4, task);
     keys.reverse();
     let values = each(case.collection().get_many::<usize>(&keys), "O3: get_many");
     let first = values[0].expect("O3: what was written is there");

@@ -34,7 +34,7 @@ pub fn l1_concurrent_first_uses_work(case: &Case<'_>) -> Held {
         let _ = (unused.describe(), unused.clone());
         drop(unused);
         let kv = case.subject.open(&setting);
-        side::together(&[kv.clone()], 8, FirstUse);
+        side::together(std::slice::from_ref(&kv), 8, FirstUse);
         if case.can.listing != Listing::Unsupported {
             is(kv.collection("c").count(&KeyFilter::all()), 8, "L1: after concurrent first uses");
         }

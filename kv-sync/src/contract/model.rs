@@ -2,6 +2,7 @@
 
 //! Random operation sequences against a reference model: what no single check thought of.
 
+mod compare;
 mod operation;
 mod reference;
 mod step;
@@ -83,7 +84,7 @@ fn run(subject: &dyn Subject, operations: &[Operation]) -> Result<(), String> {
         }
     }
     if outcome.is_ok() {
-        outcome = step::compare_all(&case, &reference);
+        outcome = compare::compare_all(&case, &reference);
     }
     case.finish();
     outcome

@@ -2,28 +2,18 @@
 
 //! One operation on the store and on the reference, and whether both come to the same.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
 use kv_core::{
-    Condition, DeleteOptions, DeleteOutcome, Entry, ErrorKind, KeyFilter, ListOptions, Listing, Metadata, Name,
-    PutItem, PutOptions, Result as Answer, Timestamp, Value,
+    Condition, DeleteOptions, DeleteOutcome, ErrorKind, KeyFilter, Listing, Metadata, Name, PutItem, PutOptions,
+    Timestamp, Value,
 };
 use serde_json::value::RawValue;
 
 use super::super::case::{Case, MINUTE, set_of};
+use super::compare::{Outcome, fits, list, ok, same, step_get};
 use super::operation::{At, COLLECTIONS, KEYS, On, Operation, VALUES};
 use super::reference::{Expected, Reference};
-
-type Outcome = Result<(), String>;
-
-fn same<T: PartialEq + Debug>(answer: T, expected: T, what: &str) -> Outcome {
-    if answer == expected { Ok(()) } else { Err(format!("{what}: answered {answer:?}, expected {expected:?}")) }
-}
-
-fn ok<T>(answer: Answer<T>, what: &str) -> Result<T, String> {
-    answer.map_err(|error| format!("{what}: {error}"))
-}
 
 fn value(place: usize) -> Value {
     Value::from_json(VALUES[place]).unwrap()
@@ -31,76 +21,6 @@ fn value(place: usize) -> Value {
 
 fn raw(place: usize) -> Box<RawValue> {
     serde_json::from_str(VALUES[place]).unwrap()
-}
-
-fn fits(entry: Option<&Entry>, expected: Option<&Expected>, what: &str) -> Outcome {
-    match (entry, expected) {
-        (None, None) => Ok(()),
-        (Some(entry), Some(expected)) => {
-            if !entry.value().means(expected.value.as_ref()) {
-                let (is, due) = (entry.as_json(), expected.value.as_ref());
-                return Err(format!("{what}: the value is {is:?}, expected {:?}", due.as_json()));
-            }
-            same(entry.expires(), expected.expires, &format!("{what}: expires"))?;
-            same(entry.created(), Some(expected.created), &format!("{what}: created"))?;
-            same(
-                entry.metadata().cloned().unwrap_or_default(),
-                expected.metadata.clone(),
-                &format!("{what}: metadata"),
-            )?;
-            same(entry.revision(), expected.revision.clone(), &format!("{what}: revision"))
-        }
-        (entry, expected) => Err(format!("{what}: there is {}, expected {}", entry.is_some(), expected.is_some())),
-    }
-}
-
-/// All that is there, read one by one and listed.
-pub(super) async fn compare_all(case: &Case<'_>, reference: &Reference) -> Outcome {
-    for collection in 0..COLLECTIONS.len() {
-        for key in 0..KEYS.len() {
-            step_get(case, reference, At(collection, key)).await?;
-        }
-        list(case, reference, COLLECTIONS[collection], 1000, "").await?;
-    }
-    Ok(())
-}
-
-async fn step_get(case: &Case<'_>, reference: &Reference, at: At) -> Outcome {
-    let c = case.kv.collection(at.collection());
-    let what = format!("get {at:?}");
-    let entry = ok(c.get_entry(at.key()).await, &what)?;
-    let expected = reference.live((at.collection(), at.key()), case.now());
-    fits(entry.as_ref(), expected, &what)?;
-    let there = ok(c.exists(at.key()).await, &what)?;
-    same(there, expected.is_some(), &format!("exists {at:?}"))
-}
-
-async fn list(
-    case: &Case<'_>,
-    reference: &Reference,
-    collection: &'static str,
-    limit: usize,
-    prefix: &'static str,
-) -> Outcome {
-    if case.can.listing == Listing::Unsupported {
-        return Ok(());
-    }
-    let what = format!("list {collection:?} by {limit}, beginning {prefix:?}");
-    let mut pages = case.kv.collection(collection).entry_pages(ListOptions::starting_with(prefix).with_limit(limit));
-    let mut keys = Vec::new();
-    while let Some(page) = ok(pages.next_page().await, &what)? {
-        for (key, entry) in page {
-            let known = KEYS.iter().find(|known| **known == key).copied();
-            let key = known.ok_or_else(|| format!("{what}: a key from nowhere: {key:?}"))?;
-            let entry = ok(entry, &what)?;
-            fits(Some(&entry), reference.live((collection, key), case.now()), &format!("{what}: {key:?}"))?;
-            keys.push(key);
-        }
-    }
-    if case.can.listing == Listing::ExactlyOnce {
-        same(set_of(keys.clone()).len(), keys.len(), &format!("{what}: keys that come twice"))?;
-    }
-    same(set_of(keys), reference.keys(collection, prefix, case.now()), &what)
 }
 
 /// Reads what the store made of a change, and takes instants and revision from it where the reference cannot know them.

@@ -3,15 +3,20 @@
 //! The connection to the server, awaiting: one, on which calls do not wait for each other.
 
 use std::fmt;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use kv_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, RedisResult, Value};
+use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, Pipeline, RedisError, RedisResult, Value};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Handle, Id};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::failure::{Effect, is_broken, told, unanswered, unexpected};
@@ -78,13 +83,11 @@ impl fmt::Debug for Client {
 impl Client {
     /// No I/O.
     pub(super) fn new(options: &RedisOptions) -> Result<Self> {
-        // Answers are timed here, by what the call says. The buffers are for many tasks at once: with the client's
-        // own they wait for room in its queue, and few of their commands share a write.
+        // Answers are timed here, by what the call says. In a shorter queue many tasks would wait for room.
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(None)
-            .set_pipeline_buffer_size(1024)
-            .set_write_backpressure_boundary(64 * 1024);
+            .set_pipeline_buffer_size(1024);
         Ok(Self::Own(Box::new(Lines {
             client: options.client()?,
             config,
@@ -182,13 +185,24 @@ struct Place {
 #[derive(Clone)]
 struct Line {
     connection: MultiplexedConnection,
-    /// When an answer last came over it, in microseconds of the store's life.
-    heard: Arc<AtomicU64>,
+    state: Arc<LineState>,
 }
 
-impl Line {
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.heard, &other.heard)
+struct LineState {
+    /// The calls that wait for answers.
+    asking: Arc<AtomicUsize>,
+    /// When an answer last came over it, in microseconds of the store's life.
+    heard: AtomicU64,
+    /// The task that writes and reads, where the client does not look after it itself.
+    task: Option<AbortHandle>,
+}
+
+impl Drop for LineState {
+    /// No call waits for an answer any more: the task must not, for one that never comes.
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -230,15 +244,43 @@ impl Lines {
             if let (_, Some(line)) = self.here()? {
                 return Ok(line);
             }
-            let connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
-            let connection = connection.map_err(|error| told(&error))?;
-            let line = Line { connection, heard: Arc::new(AtomicU64::new(self.micros())) };
+            let asking = Arc::default();
+            let (connection, task) = self.dial(&asking).await.map_err(|error| told(&error))?;
+            let heard = AtomicU64::new(self.micros());
+            let line = Line { connection, state: Arc::new(LineState { asking, heard, task }) };
             if let Some(place) = self.places.lock().iter_mut().find(|place| place.runtime == runtime) {
                 place.line = Some(line.clone());
             }
             Ok(line)
         });
         made.await.map_err(|_| Error::new(ErrorKind::Timeout, "the server took too long to connect to"))?
+    }
+
+    async fn dial(&self, asking: &Arc<AtomicUsize>) -> RedisResult<(MultiplexedConnection, Option<AbortHandle>)> {
+        match self.client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                self.speak_over(stream, asking).await
+            }
+            #[cfg(unix)]
+            ConnectionAddr::Unix(path) => self.speak_over(tokio::net::UnixStream::connect(path).await?, asking).await,
+            _ => Ok((self.client.get_multiplexed_async_connection_with_config(&self.config).await?, None)),
+        }
+    }
+
+    async fn speak_over<S>(
+        &self,
+        stream: S,
+        asking: &Arc<AtomicUsize>,
+    ) -> RedisResult<(MultiplexedConnection, Option<AbortHandle>)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let login = self.client.get_connection_info().redis_settings();
+        let stream = Gathering { stream, asking: Arc::clone(asking), unsent: Vec::new(), sent: 0, waited: false };
+        let (connection, task) = MultiplexedConnection::new_with_config(login, stream, self.config.clone()).await?;
+        Ok((connection, Some(tokio::spawn(task).abort_handle())))
     }
 
     async fn ask(&self, commands: &Commands, effect: Effect, within: Within) -> Result<Vec<Value>> {
@@ -294,9 +336,11 @@ impl Lines {
         within: Within,
     ) -> Result<RedisResult<Vec<Value>>> {
         let waiting = within.for_answer(self.response_timeout)?;
+        let asking = Asking::new(&line.state.asking);
         let answers = in_time(commands.send(&mut line.connection), waiting).await;
+        drop(asking);
         match &answers {
-            Ok(_) => line.heard.store(self.micros(), Ordering::Relaxed),
+            Ok(_) => line.state.heard.store(self.micros(), Ordering::Relaxed),
             // Nothing at all came for so long: the network may have lost the connection without a word. A connection
             // that answers others, or was given up on early, stays.
             Err(error) if error.is_timeout() && self.silence(line) < self.response_timeout => {}
@@ -310,16 +354,96 @@ impl Lines {
     fn forget(&self, runtime: Id, line: &Line) {
         let mut places = self.places.lock();
         let place = places.iter_mut().find(|place| place.runtime == runtime);
-        let dropped = place.and_then(|place| place.line.take_if(|current| current.is(line)));
+        let dropped = place.and_then(|place| place.line.take_if(|current| Arc::ptr_eq(&current.state, &line.state)));
         drop(places);
         drop(dropped);
     }
 
     fn silence(&self, line: &Line) -> Duration {
-        Duration::from_micros(self.micros().saturating_sub(line.heard.load(Ordering::Relaxed)))
+        Duration::from_micros(self.micros().saturating_sub(line.state.heard.load(Ordering::Relaxed)))
     }
 
     fn micros(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A call that waits for an answer.
+struct Asking<'a>(&'a AtomicUsize);
+
+impl<'a> Asking<'a> {
+    fn new(asking: &'a AtomicUsize) -> Self {
+        asking.fetch_add(1, Ordering::Relaxed);
+        Self(asking)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream that gathers what it is to write: the tasks that are ready take their turn first, and what they ask is
+/// written with it in one system call. The client writes once for every task.
+struct Gathering<S> {
+    stream: S,
+    asking: Arc<AtomicUsize>,
+    unsent: Vec<u8>,
+    /// How much of that is sent.
+    sent: usize,
+    /// The others had their turn.
+    waited: bool,
+}
+
+impl<S: AsyncWrite + Unpin> Gathering<S> {
+    /// What is not sent is no longer added to beyond this.
+    const MOST: usize = 256 * 1024;
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.unsent.len() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unsent[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.sent += sent,
+            }
+        }
+        if self.unsent.capacity() > Self::MOST {
+            self.unsent = Vec::new();
+        }
+        self.unsent.clear();
+        (self.sent, self.waited) = (0, false);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.unsent.len() >= Self::MOST {
+            ready!(self.poll_send(cx))?;
+        }
+        let taken = bytes.len().min(Self::MOST);
+        self.unsent.extend_from_slice(&bytes[..taken]);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let is_alone = self.asking.load(Ordering::Relaxed) < 2;
+        if !is_alone && !self.unsent.is_empty() && !std::mem::replace(&mut self.waited, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Gathering<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

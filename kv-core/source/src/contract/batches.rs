@@ -25,7 +25,8 @@ pub async fn o3_put_many_checks_all_before_it_writes_any(case: &Case<'_>) -> Hel
         items.push(PutItem::new(key, value.as_ref()).with_expiry(expiry));
         for turn in [0, 10, 0] {
             items.rotate_right(turn);
-            let error = refused(c.put_items(&items, &PutOptions::default()).await, kind, "O3: put_many with a bad item");
+            let error =
+                refused(c.put_items(&items, &PutOptions::default()).await, kind, "O3: put_many with a bad item");
             assert_eq!(error.key(), Some(key), "O3: the item that is refused is named");
             let found = each(c.get_entries(&good).await, "O3: get_many");
             assert!(found.iter().all(Option::is_none), "O3: nothing of a refused batch is written");
@@ -132,7 +133,7 @@ pub async fn o3_atomic_batches_do_not_mix(case: &Case<'_>) -> Held {
     needs(case.can.atomic_batches, "its batches are not one step")?;
     let mut keys: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     let task = Batch { keys: keys.clone() };
-    side::together(&[case.kv.clone()], 4, task).await;
+    side::together(std::slice::from_ref(&case.kv), 4, task).await;
     keys.reverse();
     let values = each(case.collection().get_many::<usize>(&keys).await, "O3: get_many");
     let first = values[0].expect("O3: what was written is there");

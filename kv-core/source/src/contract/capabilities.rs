@@ -1,8 +1,8 @@
 //! The capabilities are true: what they leave out answers `Unsupported`, and never does nothing silently.
 
 use kv_core::{
-    Atomicity, Condition, DeleteOptions, ErrorKind, KeyFilter, ListOptions, Listing, Metadata, Name, PutOptions, Revision,
-    TimeLeft,
+    Atomicity, Condition, DeleteOptions, ErrorKind, KeyFilter, ListOptions, Listing, Metadata, Name, PutOptions,
+    Revision, TimeLeft,
 };
 
 use super::case::{Case, Held, MINUTE, is, ok, refused};
@@ -40,7 +40,11 @@ pub async fn what_is_left_out_answers_unsupported(case: &Case<'_>) -> Held {
         let notes = Metadata::new().with("a", "b");
         let options = PutOptions::default().with_metadata(notes.clone());
         refused(c.put_with("k", &2, &options).await, UNSUPPORTED, "put with metadata that the store does not keep");
-        refused(c.put_many(&[("k", 2)], &options).await, UNSUPPORTED, "put_many with metadata that the store does not keep");
+        refused(
+            c.put_many(&[("k", 2)], &options).await,
+            UNSUPPORTED,
+            "put_many with metadata that the store does not keep",
+        );
         refused(c.set_metadata("k", &notes).await, UNSUPPORTED, "set_metadata of a store that keeps none");
     }
     if case.can.stores {
@@ -83,7 +87,10 @@ async fn no_conditions(c: &Collection) {
 pub async fn capabilities_are_consistent(case: &Case<'_>) -> Held {
     let described = case.kv.describe().capabilities;
     let can = &case.can;
-    assert!(can.conditional <= described.conditional && can.listing <= described.listing, "capabilities beyond the described");
+    assert!(
+        can.conditional <= described.conditional && can.listing <= described.listing,
+        "capabilities beyond the described"
+    );
     assert!(!can.shared || can.persistent || can.stores, "a store that is shared keeps something");
     assert!(!can.ordered || can.listing != Listing::Unsupported, "order without listing");
     assert!(can.expiry_resolution.as_secs() < 2, "T2: a resolution of {:?}", can.expiry_resolution);

@@ -58,7 +58,18 @@ pub async fn c3_increment_refuses_what_is_no_integer(case: &Case<'_>) -> Held {
     case.has_conditions()?;
     let c = case.collection();
     let json = |text: &str| Value::from_json(text).unwrap();
-    let texts = ["null", "true", "1.5", "\"1\"", "\"x\"", "[]", "[1]", "{}", "18446744073709551615", "123456789012345678901234567890"];
+    let texts = [
+        "null",
+        "true",
+        "1.5",
+        "\"1\"",
+        "\"x\"",
+        "[]",
+        "[1]",
+        "{}",
+        "18446744073709551615",
+        "123456789012345678901234567890",
+    ];
     let mut values: Vec<Value> = texts.into_iter().map(json).collect();
     values.extend([Value::from_bytes(*b"1"), Value::from_bytes(Vec::new())]);
     for value in values {

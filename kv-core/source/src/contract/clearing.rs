@@ -4,7 +4,8 @@ use kv_core::{KeyFilter, Listing, Pattern, PutOptions};
 
 use super::case::{Case, Held, MINUTE, is, ok};
 
-const NEIGHBOURS: &[&str] = &["cc", "c:", "c::", "c::c", "C", "c ", "c*", "c/", "*", "?", "[c]", "c\0", "default_collection"];
+const NEIGHBOURS: &[&str] =
+    &["cc", "c:", "c::", "c::c", "C", "c ", "c*", "c/", "*", "?", "[c]", "c\0", "default_collection"];
 
 /// O6: clear removes a collection's entries, tells how many live ones, and leaves every neighbour.
 #[maybe_async::maybe_async]
@@ -40,7 +41,21 @@ pub async fn o6_clear_leaves_the_neighbours(case: &Case<'_>) -> Held {
 #[maybe_async::maybe_async]
 pub async fn o6_delete_matching_removes_what_matches(case: &Case<'_>) -> Held {
     case.clears()?;
-    let keys = ["a", "ab", "a*", "a*b", "b", "user:1:mail", "user:2:mail", "user:2:name", "USER:1:mail", "%", "_", "a_b", "a%b"];
+    let keys = [
+        "a",
+        "ab",
+        "a*",
+        "a*b",
+        "b",
+        "user:1:mail",
+        "user:2:mail",
+        "user:2:name",
+        "USER:1:mail",
+        "%",
+        "_",
+        "a_b",
+        "a%b",
+    ];
     let pattern = |glob: &str| KeyFilter::pattern(Pattern::new(glob).unwrap());
     for filter in [
         KeyFilter::starting_with("a"),

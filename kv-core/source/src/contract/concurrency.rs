@@ -104,7 +104,8 @@ impl Task for Swaps {
         let mut swapped = 0;
         for _ in 0..ROUNDS {
             let old: i64 = ok(c.get("k").await, "C2: get").unwrap_or_default();
-            swapped += usize::from(ok(c.compare_and_swap("k", Some(&old), Some(&(old + 1))).await, "C2: compare_and_swap"));
+            swapped +=
+                usize::from(ok(c.compare_and_swap("k", Some(&old), Some(&(old + 1))).await, "C2: compare_and_swap"));
             let entry = ok(c.get_entry("k").await, "C2: get").expect("C2: it is there");
             let next = ok(entry.decode::<i64>(), "C2: decode") + 1;
             let written = ok(c.put_if_revision("k", &next, &entry.revision()).await, "C2: put_if_revision");

@@ -202,7 +202,11 @@ pub async fn c4_a_conflict_is_an_answer_and_changes_nothing(case: &Case<'_>) -> 
     is(c.exists("missing").await, false, "C4: nothing was written");
     let after = ok(c.get_entry("k").await, "C4: get").unwrap();
     assert_eq!(after.revision(), before.revision(), "C4: the revision is as it was");
-    assert_eq!((after.expires(), after.metadata()), (before.expires(), before.metadata()), "C4: the record is as it was");
+    assert_eq!(
+        (after.expires(), after.metadata()),
+        (before.expires(), before.metadata()),
+        "C4: the record is as it was"
+    );
     is(after.decode::<i64>(), 1, "C4: the value is as it was");
     Ok(())
 }
@@ -247,7 +251,12 @@ pub async fn c1_modify_answers_before_and_after(case: &Case<'_>) -> Held {
         let modified = ok(c.store().modify(name, &change, &call).await, "C1: modify");
         let read = ok(c.get_entry("k").await, "C1: get").unwrap();
         let after = modified.after.expect("C1: the entry that it left");
-        assert_eq!((after.revision(), after.expires()), (read.revision(), read.expires()), "C1: {}", change.operation());
+        assert_eq!(
+            (after.revision(), after.expires()),
+            (read.revision(), read.expires()),
+            "C1: {}",
+            change.operation()
+        );
         assert_eq!(after.value(), read.value(), "C1: {}", change.operation());
     }
     let modified = ok(c.store().modify(name, &Change::Take, &call).await, "C1: take");

@@ -24,7 +24,11 @@ pub async fn e3_what_cannot_be_read_is_corrupted(case: &Case<'_>) -> Held {
             refused(c.get::<i64>("broken").await, ErrorKind::Corrupted, "E3: get"),
             refused(c.get_entry("broken").await, ErrorKind::Corrupted, "E3: get_entry"),
         ] {
-            assert_eq!((error.collection(), error.key()), (Some("c"), Some("broken")), "E3: it names where it is: {error}");
+            assert_eq!(
+                (error.collection(), error.key()),
+                (Some("c"), Some("broken")),
+                "E3: it names where it is: {error}"
+            );
             assert!(!error.is_retryable(), "E3: no retry can help: {error}");
         }
     }
@@ -44,7 +48,11 @@ pub async fn e3_what_cannot_be_read_is_corrupted(case: &Case<'_>) -> Held {
         refused(c.append("broken", "x").await, ErrorKind::Corrupted, "E3: append"),
         refused(c.touch("broken", MINUTE).await, ErrorKind::Corrupted, "E3: touch"),
         refused(c.persist("broken").await, ErrorKind::Corrupted, "E3: persist"),
-        refused(c.set_metadata("broken", &Metadata::new().with("a", "b")).await, ErrorKind::Corrupted, "E3: set_metadata"),
+        refused(
+            c.set_metadata("broken", &Metadata::new().with("a", "b")).await,
+            ErrorKind::Corrupted,
+            "E3: set_metadata",
+        ),
         refused(c.update("broken", |old: Option<i64>| old).await, ErrorKind::Corrupted, "E3: update"),
         refused(c.compare_and_swap("broken", Some(&2), Some(&3)).await, ErrorKind::Corrupted, "E3: compare_and_swap"),
     ] {

@@ -80,10 +80,16 @@ pub async fn e1_errors_have_their_context(case: &Case<'_>) -> Held {
         assert_eq!(error.collection(), Some("c"), "E1: the collection in the error of {operation}: {error}");
         assert_eq!(error.key(), Some(bad.as_str()), "E1: the key in the error of {operation}");
         assert!(error.operation().is_some(), "E1: the operation in the error of {operation}: {error}");
-        assert!(error.store().is_some_and(|store| !store.is_empty()), "E1: the store in the error of {operation}: {error}");
+        assert!(
+            error.store().is_some_and(|store| !store.is_empty()),
+            "E1: the store in the error of {operation}: {error}"
+        );
         assert!(!error.is_retryable() && !error.outcome_unknown(), "E1: no retry can help {operation}: {error}");
         let text = error.to_string();
-        assert!(text.contains("operation: ") && text.contains("store: "), "E1: the text of the error of {operation}: {text}");
+        assert!(
+            text.contains("operation: ") && text.contains("store: "),
+            "E1: the text of the error of {operation}: {text}"
+        );
     }
     let c = case.collection();
     let error = refused(c.get_entries(&["a", bad.as_str()]).await, ErrorKind::InvalidKey, "E1: get_many");
@@ -91,7 +97,11 @@ pub async fn e1_errors_have_their_context(case: &Case<'_>) -> Held {
     case.keeps()?;
     ok(c.put("k", "text").await, "E1: put");
     let error = refused(c.get::<i64>("k").await, ErrorKind::Decode, "E1: get of another type");
-    assert_eq!((error.collection(), error.key(), error.operation()), (Some("c"), Some("k"), Some("get")), "E1: {error}");
+    assert_eq!(
+        (error.collection(), error.key(), error.operation()),
+        (Some("c"), Some("k"), Some("get")),
+        "E1: {error}"
+    );
     Ok(())
 }
 

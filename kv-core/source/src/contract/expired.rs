@@ -1,8 +1,8 @@
 //! T2: an entry is there until its instant, and from it for no operation.
 
 use kv_core::{
-    Change, Condition, DeleteOptions, DeleteOutcome, Expiry, KeyFilter, ListOptions, Metadata, Name, PutOptions, TimeLeft,
-    Value,
+    Change, Condition, DeleteOptions, DeleteOutcome, Expiry, KeyFilter, ListOptions, Metadata, Name, PutOptions,
+    TimeLeft, Value,
 };
 
 use super::case::{Case, Held, MINUTE, are, is, ok, set_of};
@@ -136,7 +136,11 @@ pub async fn t2_from_its_instant_no_change_meets_an_entry(case: &Case<'_>) -> He
     is(c.update("update", |old: Option<i64>| Some(old.map_or(1, |_| 2))).await, Some(1), "T2: update begins anew");
     for key in ["increment", "append", "replace", "update"] {
         let entry = ok(c.get_entry(key).await, "T2: get").expect("T2: what was written is there");
-        assert_eq!((entry.expires(), entry.created()), (None, Some(now)), "T2: {key} keeps nothing of what had expired");
+        assert_eq!(
+            (entry.expires(), entry.created()),
+            (None, Some(now)),
+            "T2: {key} keeps nothing of what had expired"
+        );
     }
     let value = Value::encode(&1).unwrap();
     let replace = Change::Replace { value: value.as_ref(), expiry: Expiry::after(MINUTE), metadata: None };

@@ -54,7 +54,9 @@ pub async fn t1_the_given_clock_judges(case: &Case<'_>) -> Held {
     let c = case.collection();
     assert_eq!(c.store().now(), case.now(), "T7: the store's present instant is the given clock's");
     let expires = case.now().saturating_add(MINUTE + MICROSECOND);
-    ok(c.put_with("k", &1, &PutOptions::default().with_expiry(Expiry::At(expires))).await, "T1: put").written().unwrap();
+    ok(c.put_with("k", &1, &PutOptions::default().with_expiry(Expiry::At(expires))).await, "T1: put")
+        .written()
+        .unwrap();
     case.advance(MINUTE);
     is(c.ttl("k").await, Some(TimeLeft::For(MICROSECOND)), "T1: a microsecond before its instant");
     is(c.get::<i64>("k").await, Some(1), "T1: a microsecond before its instant");

@@ -34,7 +34,7 @@ pub async fn l1_concurrent_first_uses_work(case: &Case<'_>) -> Held {
         let _ = (unused.describe(), unused.clone());
         drop(unused);
         let kv = case.subject.open(&setting);
-        side::together(&[kv.clone()], 8, FirstUse).await;
+        side::together(std::slice::from_ref(&kv), 8, FirstUse).await;
         if case.can.listing != Listing::Unsupported {
             is(kv.collection("c").count(&KeyFilter::all()).await, 8, "L1: after concurrent first uses");
         }
@@ -82,7 +82,11 @@ pub async fn l1_entries_outlive_their_handle(case: &Case<'_>) -> Held {
         let (before, after) = (before.as_ref().unwrap(), after.as_ref().expect("L1: it is there for another handle"));
         assert_eq!(after.value(), before.value(), "L1: the value of {key}");
         assert_eq!(after.revision(), before.revision(), "L1: the revision of {key}");
-        assert_eq!((after.expires(), after.created()), (before.expires(), before.created()), "L1: the instants of {key}");
+        assert_eq!(
+            (after.expires(), after.created()),
+            (before.expires(), before.created()),
+            "L1: the instants of {key}"
+        );
     }
     case.advance(MINUTE);
     case.reach(case.now());

@@ -11,8 +11,24 @@ use crate::collection::Collection;
 use crate::kv::Kv;
 
 const KEYS: &[&str] = &[
-    "a", "ab", "abc", "b", "user:1", "user:1:mail", "user:10", "user:2:mail", "user:2:phone", "user", "USER:1", "user*", "user?1",
-    "user[1]", "\u{e9}t\u{e9}", "e\u{301}", "\u{65e5}\u{672c}", "z",
+    "a",
+    "ab",
+    "abc",
+    "b",
+    "user:1",
+    "user:1:mail",
+    "user:10",
+    "user:2:mail",
+    "user:2:phone",
+    "user",
+    "USER:1",
+    "user*",
+    "user?1",
+    "user[1]",
+    "\u{e9}t\u{e9}",
+    "e\u{301}",
+    "\u{65e5}\u{672c}",
+    "z",
 ];
 
 #[maybe_async::maybe_async]
@@ -137,7 +153,9 @@ pub async fn o5_collections_are_listed(case: &Case<'_>) -> Held {
     ok(case.kv.collection("emptied").put("k", &1).await, "O5: put");
     is(case.kv.collection("emptied").delete("k").await, true, "O5: delete");
     for limit in [1, 2, 7, 1000] {
-        for filter in [KeyFilter::all(), KeyFilter::starting_with("user"), KeyFilter::pattern(Pattern::new("*:mail").unwrap())] {
+        for filter in
+            [KeyFilter::all(), KeyFilter::starting_with("user"), KeyFilter::pattern(Pattern::new("*:mail").unwrap())]
+        {
             let mut options = ListOptions::default().with_filter(filter.clone()).with_limit(limit);
             let mut names = Vec::new();
             loop {
@@ -169,7 +187,19 @@ pub async fn o5_bad_limits_and_cursors_are_refused(case: &Case<'_>) -> Held {
     if case.can.collections {
         refused(case.kv.collections(&none).await, ErrorKind::InvalidArgument, "O5: collections with a limit of 0");
     }
-    for text in ["", "x", "0", "-1", "99999999999999999999999999", "\0", "\u{1F600}", "a:b", "{}", "user:1", "n0000000000000000"] {
+    for text in [
+        "",
+        "x",
+        "0",
+        "-1",
+        "99999999999999999999999999",
+        "\0",
+        "\u{1F600}",
+        "a:b",
+        "{}",
+        "user:1",
+        "n0000000000000000",
+    ] {
         let options = ListOptions::default().with_cursor(Some(Cursor::new(text)));
         match c.keys(&options).await {
             Ok(page) => {
@@ -253,7 +283,7 @@ pub async fn o5_no_steady_key_is_lost_while_others_write(case: &Case<'_>) -> Hel
     let keys: Vec<String> = (0..200).map(|number| format!("k:{number:03}")).collect();
     let items: Vec<_> = keys.iter().map(|key| PutItem::new(key, value.as_ref())).collect();
     each(case.collection().put_items(&items, &PutOptions::default()).await, "O5: put_many");
-    let twice: usize = side::together(&[case.kv.clone()], 4, Churn).await.into_iter().sum();
+    let twice: usize = side::together(std::slice::from_ref(&case.kv), 4, Churn).await.into_iter().sum();
     if case.can.listing == Listing::ExactlyOnce {
         assert_eq!(twice, 0, "O5: keys came twice in a listing that says exactly once");
     }

@@ -1,5 +1,6 @@
 //! Random operation sequences against a reference model: what no single check thought of.
 
+mod compare;
 mod operation;
 mod reference;
 mod step;
@@ -84,7 +85,7 @@ async fn run(subject: &dyn Subject, operations: &[Operation]) -> Result<(), Stri
         }
     }
     if outcome.is_ok() {
-        outcome = step::compare_all(&case, &reference).await;
+        outcome = compare::compare_all(&case, &reference).await;
     }
     case.finish().await;
     outcome

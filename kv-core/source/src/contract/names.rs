@@ -1,6 +1,6 @@
 //! N1 to N6: names.
 
-use kv_core::{ErrorKind, KeyFilter, Listing, ListOptions};
+use kv_core::{ErrorKind, KeyFilter, ListOptions, Listing};
 
 use super::case::{Case, Held, is, needs, ok, refused, set_of, sorted};
 use super::errors::every_operation;
@@ -50,7 +50,10 @@ pub async fn n1_bad_names_are_refused_by_every_operation(case: &Case<'_>) -> Hel
 #[maybe_async::maybe_async]
 pub async fn n1_names_of_the_limit_are_taken(case: &Case<'_>) -> Held {
     case.keeps()?;
-    assert!(case.can.max_key_bytes <= 2048 && case.can.max_collection_bytes <= 2048, "N1: the limits are 2,048 at most");
+    assert!(
+        case.can.max_key_bytes <= 2048 && case.can.max_collection_bytes <= 2048,
+        "N1: the limits are 2,048 at most"
+    );
     assert!(case.can.max_key_bytes > 0 && case.can.max_collection_bytes > 0, "N1: some name must be taken");
     let (keys, collections) = (case.can.max_key_bytes, case.can.max_collection_bytes);
     for unit in ["x", "\u{e9}", "/", "\0", "\u{1F600}"] {
@@ -142,7 +145,8 @@ pub async fn n3_joined_names_do_not_collide(case: &Case<'_>) -> Held {
     }
     for (collection, _) in samples::JOINED {
         let listed = ok(case.kv.collection(*collection).all_keys(&KeyFilter::all()).await, "N3: keys");
-        let own: Vec<_> = samples::JOINED.iter().filter(|(of, _)| of == collection).map(|(_, key)| (*key).to_owned()).collect();
+        let own: Vec<_> =
+            samples::JOINED.iter().filter(|(of, _)| of == collection).map(|(_, key)| (*key).to_owned()).collect();
         assert_eq!(set_of(listed), sorted(own), "N3: the keys of {collection:?}");
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kv_core::{Atomicity, ErrorKind, Listing, ListOptions, PutItem, PutOptions, Value, ValueRef};
+use kv_core::{Atomicity, ErrorKind, ListOptions, Listing, PutItem, PutOptions, Value, ValueRef};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
@@ -18,7 +18,8 @@ pub async fn v2_json_comes_back_as_it_was(case: &Case<'_>) -> Held {
     let documents = samples::documents();
     let values: Vec<Value> = documents.iter().map(|text| Value::from_json(text.as_str()).unwrap()).collect();
     let keys: Vec<String> = (0..values.len()).map(|number| format!("{number:03}")).collect();
-    let (single, batch): (Vec<_>, Vec<_>) = keys.iter().zip(&values).enumerate().partition(|(number, _)| number % 2 == 0);
+    let (single, batch): (Vec<_>, Vec<_>) =
+        keys.iter().zip(&values).enumerate().partition(|(number, _)| number % 2 == 0);
     for (_, (key, value)) in single {
         let outcome = ok(c.put_value(key, value.as_ref(), &PutOptions::default()).await, "V1: put");
         assert!(outcome.is_written(), "V1: put");
@@ -163,7 +164,11 @@ pub async fn v2_large_values(case: &Case<'_>) -> Held {
         let over = vec![b'x'; usize::try_from(most).unwrap() + 1];
         refused(c.put_bytes("k", &over).await, ErrorKind::TooLarge, "V2: put of a value over the store's limit");
         let items = [PutItem::new("new", ValueRef::Json(b"1")), PutItem::new("k", ValueRef::Bytes(&over))];
-        refused(c.put_items(&items, &PutOptions::default()).await, ErrorKind::TooLarge, "V2: put_many with such a value");
+        refused(
+            c.put_items(&items, &PutOptions::default()).await,
+            ErrorKind::TooLarge,
+            "V2: put_many with such a value",
+        );
         let entry = ok(c.get_entry("k").await, "V2: get").unwrap();
         assert!(entry.value() == large.as_ref(), "V2: nothing was written");
         is(c.exists("new").await, false, "V2: nothing of the batch was written");

@@ -20,7 +20,7 @@ use kv_core::{
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use self::files::{Changes, Files};
+use self::files::{Changes, Files, NewFile};
 use self::record::{Draft, Wanted};
 use self::rows::Table;
 use super::disk::{
@@ -154,8 +154,8 @@ type Outcome<T> = Result<(T, Changes), Fault>;
 
 #[maybe_async::maybe_async]
 impl DiskcacheDriver {
-    /// Runs a job as a transaction, and deals with the files that it made and left over.
-    async fn write<T, F>(&self, cx: Context<'_>, job: F) -> Result<T>
+    /// Runs a job as a transaction, and deals with the files that were made for it and with those that it left over.
+    async fn write<T, F>(&self, cx: Context<'_>, made: &[Arc<NewFile>], job: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> Outcome<T> + Send + 'static,
@@ -163,7 +163,7 @@ impl DiskcacheDriver {
         let outcome = self.engine.write(Steps::Many, cx.timeout, job).await;
         let answer = match outcome {
             Ok((answer, mut changes)) => {
-                if !changes.are_kept() {
+                if changes.keep() {
                     let remove = move || {
                         changes.remove_doomed();
                         Ok(())
@@ -175,6 +175,7 @@ impl DiskcacheDriver {
             }
             Err(error) => Err(error),
         };
+        made.iter().for_each(|file| file.write_ended());
         if self.files.are_in_doubt() {
             let files = self.files.clone();
             let work = move |reader: &Reader<'_>| files.settle_doubts(reader);
@@ -183,16 +184,18 @@ impl DiskcacheDriver {
         answer
     }
 
-    /// Writes the files of the long ones among these.
-    async fn prepare(&self, drafts: Vec<Draft>) -> Result<Vec<Draft>> {
+    /// Writes the files of the long ones among these, and answers them too.
+    async fn prepare(&self, drafts: Vec<Draft>) -> Result<(Vec<Draft>, Vec<Arc<NewFile>>)> {
         let settings = *self.settings.lock();
-        if !drafts.iter().any(|draft| draft.wants_file(&settings)) {
-            return Ok(drafts);
+        // Where nothing is written, the write will say so.
+        if self.read_only || !drafts.iter().any(|draft| draft.wants_file(&settings)) {
+            return Ok((drafts, Vec::new()));
         }
         let (files, mut drafts) = (self.files.clone(), drafts);
         let work = move || {
             drafts.iter_mut().try_for_each(|draft| draft.make_file(&settings, &files))?;
-            Ok(drafts)
+            let made = drafts.iter().filter_map(|draft| draft.file.clone()).collect();
+            Ok((drafts, made))
         };
         run_blocking(work).await
     }
@@ -256,7 +259,7 @@ impl Driver for DiskcacheDriver {
     ) -> Result<PutOutcome> {
         let draft = Draft::new(name, record, &mut Stamp::default(), &mut Vec::new());
         let (stored, condition, now) = (Arc::clone(&draft.stored), condition.clone(), cx.now);
-        let drafts = self.prepare(vec![draft]).await?;
+        let (drafts, made) = self.prepare(vec![draft]).await?;
         let (files, settings) = (self.files.clone(), *self.settings.lock());
         let job = move |connection: &Connection| {
             let (table, mut changes) = (Table::new(connection, &files), Changes::new(&files));
@@ -267,7 +270,7 @@ impl Driver for DiskcacheDriver {
             table.tidy(&settings, now, &mut changes)?;
             Ok((met, changes))
         };
-        let met = self.write(cx, job).await?;
+        let met = self.write(cx, &made, job).await?;
         Ok(if met { PutOutcome::Written(written(&stored, record.expires)) } else { PutOutcome::Conflict })
     }
 
@@ -283,7 +286,7 @@ impl Driver for DiskcacheDriver {
         };
         let drafts: Vec<_> = records.iter().map(draft).collect();
         let answers: Vec<_> = drafts.iter().map(|draft| Ok(written(&draft.stored, draft.expires))).collect();
-        let drafts = self.prepare(drafts).await?;
+        let (drafts, made) = self.prepare(drafts).await?;
         let (files, settings, now) = (self.files.clone(), *self.settings.lock(), cx.now);
         let job = move |connection: &Connection| {
             let (table, mut changes) = (Table::new(connection, &files), Changes::new(&files));
@@ -293,7 +296,7 @@ impl Driver for DiskcacheDriver {
             table.tidy(&settings, now, &mut changes)?;
             Ok(((), changes))
         };
-        self.write(cx, job).await?;
+        self.write(cx, &made, job).await?;
         Ok(answers)
     }
 
@@ -304,7 +307,7 @@ impl Driver for DiskcacheDriver {
             let outcome = Table::new(connection, &files).delete(&wanted, &condition, now, &mut changes)?;
             Ok((outcome, changes))
         };
-        self.write(cx, job).await
+        self.write(cx, &[], job).await
     }
 
     async fn delete_many(&self, collection: &str, keys: &[&str], cx: Context<'_>) -> Result<Vec<Result<bool>>> {
@@ -319,7 +322,7 @@ impl Driver for DiskcacheDriver {
             }
             Ok((answers, changes))
         };
-        self.write(cx, job).await
+        self.write(cx, &[], job).await
     }
 
     async fn ping(&self, cx: Context<'_>) -> Result<()> {
@@ -343,7 +346,7 @@ impl Driver for DiskcacheDriver {
             table.tidy(&settings, now, &mut changes)?;
             Ok((modified, changes))
         };
-        self.write(cx, job).await
+        self.write(cx, &[], job).await
     }
 
     async fn list(&self, collection: &str, options: &ListOptions, cx: Context<'_>) -> Result<Page<Listed>> {
@@ -371,7 +374,7 @@ impl Driver for DiskcacheDriver {
             let live = Table::new(connection, &files).clear(&collection, &filter, now, &mut changes)?;
             Ok((live, changes))
         };
-        self.write(cx, job).await
+        self.write(cx, &[], job).await
     }
 
     async fn destroy(&self, cx: Context<'_>) -> Result<u64> {
@@ -381,7 +384,7 @@ impl Driver for DiskcacheDriver {
             let live = Table::new(connection, &files).destroy(now, &mut changes)?;
             Ok((live, changes))
         };
-        self.write(cx, job).await
+        self.write(cx, &[], job).await
     }
 
     async fn cull(&self, cx: Context<'_>) -> Result<u64> {
@@ -393,7 +396,7 @@ impl Driver for DiskcacheDriver {
                 let freed = Table::new(connection, &files).free_ended(now, BATCH, &mut changes)?;
                 Ok((freed, changes))
             };
-            let freed = self.write(cx, job).await?;
+            let freed = self.write(cx, &[], job).await?;
             total += freed;
             if freed < u64::from(BATCH) {
                 return Ok(total);

@@ -7,8 +7,17 @@ pub(super) const COLLECTIONS: [&str; 2] = ["c", "c::k"];
 pub(super) const KEYS: [&str; 4] = ["k", "k::k", "kk", "\u{1F600}"];
 
 /// What is written. Integers are common, so that increments meet them.
-pub(super) const VALUES: [&str; 9] =
-    ["0", "7", "-9223372036854775808", "\"text\"", "\"\"", "[1,2]", "{\"a\":null}", "null", "123456789012345678901234567890"];
+pub(super) const VALUES: [&str; 9] = [
+    "0",
+    "7",
+    "-9223372036854775808",
+    "\"text\"",
+    "\"\"",
+    "[1,2]",
+    "{\"a\":null}",
+    "null",
+    "123456789012345678901234567890",
+];
 
 /// A name, by its places in the lists.
 #[derive(Debug, Clone, Copy)]

@@ -169,13 +169,18 @@ impl NewFile {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
+
+    /// The write that it was made for has ended. Unless that is known to have kept it, it is in doubt.
+    pub(super) fn write_ended(&self) {
+        if !self.kept.swap(true, Ordering::Relaxed) {
+            self.files.doubt(Anchor::Key(self.key.clone()), self.name.clone());
+        }
+    }
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !*self.kept.get_mut() {
-            self.files.doubt(Anchor::Key(std::mem::take(&mut self.key)), std::mem::take(&mut self.name));
-        }
+        self.write_ended();
     }
 }
 
@@ -209,15 +214,15 @@ impl Changes {
         self.doomed.extend(file.map(|file| (rowid, file)));
     }
 
-    /// The write is kept. What is left to do takes its time, if there is any.
-    pub(super) fn are_kept(&mut self) -> bool {
+    /// The write is kept. Answers whether that leaves files to be removed, which takes its time.
+    pub(super) fn keep(&mut self) -> bool {
         for made in self.made.drain(..) {
             made.kept.store(true, Ordering::Relaxed);
         }
-        self.doomed.is_empty()
+        !self.doomed.is_empty()
     }
 
-    /// The rest of it.
+    /// Removes them.
     pub(super) fn remove_doomed(mut self) {
         while let Some((_, file)) = self.doomed.pop() {
             self.files.remove(&file);
