@@ -2,7 +2,7 @@
 
 //! N1 to N6: names.
 
-use kv_core::{ErrorKind, KeyFilter, ListOptions, Listing};
+use kv_core::{ErrorKind, KeyFilter, ListOptions, Listing, Revision};
 
 use super::case::{Case, Held, is, needs, ok, refused, set_of, sorted};
 use super::errors::every_operation;
@@ -13,7 +13,7 @@ use super::subject::Setting;
 pub async fn n1_bad_names_are_refused_by_every_operation(case: &Case<'_>) -> Held {
     let (keys, collections) = (case.can.max_key_bytes, case.can.max_collection_bytes);
     for key in [String::new(), "x".repeat(keys + 1), "\u{e9}".repeat(keys / 2 + 1), "x".repeat(1_000_000)] {
-        for (operation, error) in every_operation(&case.collection(), &key).await {
+        for (operation, error) in every_operation(&case.collection(), &key, &Revision::from_number(1)).await {
             let kind = error.map(|error| error.kind());
             let len = key.len();
             assert_eq!(kind, Some(ErrorKind::InvalidKey), "N1: {operation} with a key of {len} bytes");
@@ -21,7 +21,7 @@ pub async fn n1_bad_names_are_refused_by_every_operation(case: &Case<'_>) -> Hel
     }
     for name in [String::new(), "x".repeat(collections + 1), "\u{20ac}".repeat(collections / 3 + 1)] {
         let collection = case.kv.collection(name.as_str());
-        let mut answers = every_operation(&collection, "k").await;
+        let mut answers = every_operation(&collection, "k", &Revision::from_number(1)).await;
         let all = ListOptions::default();
         if case.can.listing != Listing::Unsupported {
             answers.push(("keys", collection.keys(&all).await.err()));

@@ -25,6 +25,8 @@ mod within;
 
 mod client;
 
+mod connections;
+
 pub use client::SharedClient as RedisClientV1;
 pub use options::RedisOptions;
 
@@ -50,7 +52,7 @@ use within::Within;
 /// A string for each record, under the key `collection::key`: a JSON document that Python's `py-key-value-aio` reads and
 /// writes too, or for bytes a binary envelope, which it does not read. Where Python's keys do not tell records apart (a
 /// collection that holds `::`, ends with `:` or begins with `%`) ours are escaped, and Python's are still read; a record
-/// is only ever taken for what the names in it say. A namespace ([`RedisOptions::with_namespace`]) is a prefix of all keys.
+/// is only ever taken for what the names in it say. A put replaces whatever stands under its key. A namespace ([`RedisOptions::with_namespace`]) is a prefix of all keys.
 ///
 /// Expiry is judged by this process's clock, to the microsecond. The server's own is set to the millisecond after.
 ///

@@ -188,7 +188,7 @@ pub fn l4_a_dropped_operation_leaves_the_store_usable(case: &Case<'_>) -> Held {
 
 /// L6: seeds are there from the first use; they write only what is absent, by this handle or another.
 pub fn l6_seeds_write_only_what_is_absent(case: &Case<'_>) -> Held {
-    case.keeps()?;
+    case.has_conditions()?;
     let mut setting = Setting::fresh();
     setting.seeds = vec![("c".to_owned(), "a".to_owned(), 1), ("d".to_owned(), "b".to_owned(), 2)];
     let seeded = Case::open_in(case.subject, setting);

@@ -13,7 +13,8 @@ use crate::side::{Setup, each, runtime};
 fn a_client_that_was_handed_in_works_on_after_close() {
     let Some(mut server) = need(private_redis(Options::redis())) else { return };
     let client = redis::Client::open(server.url()).unwrap();
-    let pool = r2d2::Pool::builder().max_size(2).min_idle(Some(0)).test_on_check_out(false).build_unchecked(client.clone());
+    let pool =
+        r2d2::Pool::builder().max_size(2).min_idle(Some(0)).test_on_check_out(false).build_unchecked(client.clone());
     let kv = kv_sync::Kv::new(kv_sync::stores::RedisStore::from_client_v1(pool.clone()));
     kv.put("k", &1).unwrap();
     assert_eq!(kv.get::<i64>("k").unwrap(), Some(1));

@@ -23,9 +23,7 @@ fn python_value(side: &Side, collection: &str, key: &str) -> Option<i64> {
     let read = |value: Option<std::collections::BTreeMap<String, i64>>| value.map(|value| value["n"]);
     match side {
         Side::Sync(kv) => read(kv.collection(collection).get(key).unwrap()),
-        Side::Async(runtime, kv) => {
-            runtime.block_on(async { read(kv.collection(collection).get(key).await.unwrap()) })
-        }
+        Side::Async(runtime, kv) => runtime.block_on(async { read(kv.collection(collection).get(key).await.unwrap()) }),
     }
 }
 
@@ -33,7 +31,8 @@ fn python_value(side: &Side, collection: &str, key: &str) -> Option<i64> {
 fn names_that_python_confuses_are_two_records() {
     let Some(server) = need(private_redis(Options::redis())) else { return };
     each(&Setup::url(server.url()), |side| {
-        let names = [("a", "b::c"), ("a::b", "c"), ("a:", "k"), ("a", ":k"), ("%a", "x"), ("a[b]*?\\", "y"), ("a\n", "\0")];
+        let names =
+            [("a", "b::c"), ("a::b", "c"), ("a:", "k"), ("a", ":k"), ("%a", "x"), ("a[b]*?\\", "y"), ("a\n", "\0")];
         for ((collection, key), value) in names.into_iter().zip(0..) {
             side.put_in(collection, key, value).unwrap();
         }

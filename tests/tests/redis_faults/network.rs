@@ -135,7 +135,8 @@ fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
     let Some(server) = need(private_redis(Options::redis())) else { return };
     let proxy = proxied(&server);
     each(&Setup::port(proxy.port()), |side| {
-        let stored = |key: &str| server.command(&["EXISTS", &format!("default_collection::{key}")]).unwrap() == Reply::Int(1);
+        let stored =
+            |key: &str| server.command(&["EXISTS", &format!("default_collection::{key}")]).unwrap() == Reply::Int(1);
         for (mode, happens) in [(Mode::CutAnswer, true), (Mode::CutAfter(20), false)] {
             let lost = |error: kv_core::Error| {
                 assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Connection, true), "{mode:?} {error}");

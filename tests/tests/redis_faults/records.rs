@@ -44,7 +44,8 @@ fn what_cannot_be_read_is_told_and_left_and_can_be_replaced() {
         }
         let keys = ["good", "list", "none", "text", "good"].map(str::to_owned);
         let answers = side.get_many(&keys).unwrap();
-        let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().map_err(kv_core::Error::kind).copied()).collect();
+        let kinds: Vec<_> =
+            answers.iter().map(|answer| answer.as_ref().map_err(kv_core::Error::kind).copied()).collect();
         let corrupted = Err(ErrorKind::Corrupted);
         assert_eq!(kinds, [Ok(Some(1)), corrupted, Ok(None), corrupted, Ok(Some(1))]);
         assert_eq!(answers[1].as_ref().unwrap_err().key(), Some("list"));
@@ -78,6 +79,8 @@ fn the_server_s_expiry_is_rounded_up_to_the_millisecond() {
             other => panic!("{other:?}"),
         };
         side.put_ttl("short", 1, Duration::from_micros(500)).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(left("short"), -2, "a millisecond, and no more");
         side.put_ttl("long", 1, Duration::from_micros(60_000_001)).unwrap();
         side.put_ttl("endless", 1, Duration::from_secs(3600 * 24 * 365 * 7000)).unwrap();
         assert!((59_000..=60_001).contains(&left("long")), "{}", left("long"));

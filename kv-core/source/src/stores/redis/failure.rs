@@ -78,9 +78,10 @@ fn answered(code: &str, detail: &str) -> Error {
         "MOVED" | "ASK" | "CROSSSLOT" => {
             plain(ErrorKind::Configuration, "the server is a node of a cluster, which this store does not take")
         }
-        "ERR" if is_unknown => {
-            plain(ErrorKind::Configuration, "the server lacks a command; this store takes Redis 6.2 or later, or Valkey")
-        }
+        "ERR" if is_unknown => plain(
+            ErrorKind::Configuration,
+            "the server lacks a command; this store takes Redis 6.2 or later, or Valkey",
+        ),
         _ => plain(ErrorKind::Backend, "the server refused the command"),
     }
 }

@@ -228,12 +228,9 @@ impl RedisOptions {
             Endpoint::Tcp { host, .. } if matches!(&**host, "0.0.0.0" | "::") => {
                 return refuse("the host is an address that means every address; it takes one to connect to");
             }
-            Endpoint::Tcp { host, port } if self.tls => redis::ConnectionAddr::TcpTls {
-                host: host.clone(),
-                port: *port,
-                insecure: false,
-                tls_params: None,
-            },
+            Endpoint::Tcp { host, port } if self.tls => {
+                redis::ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None }
+            }
             Endpoint::Tcp { host, port } => redis::ConnectionAddr::Tcp(host.clone(), *port),
             Endpoint::Unix(_) if self.tls => return refuse("TLS over a Unix socket is not supported"),
             Endpoint::Unix(_) if !cfg!(unix) => return refuse("this system has no Unix sockets"),
@@ -256,7 +253,8 @@ impl RedisOptions {
     #[cfg(feature = "redis-tls")]
     fn open(&self, info: redis::ConnectionInfo) -> Result<redis::Client> {
         // The error's own text could show a part of the PEM.
-        let wrong = |_| Error::new(ErrorKind::Configuration, "the certificates or the key are no PEM text of that kind");
+        let wrong =
+            |_| Error::new(ErrorKind::Configuration, "the certificates or the key are no PEM text of that kind");
         // The client takes the process's own, and panics where there is none.
         if self.tls && rustls::crypto::CryptoProvider::get_default().is_none() {
             // The error is that somebody else was first.

@@ -40,7 +40,8 @@ fn tcp(rest: &str, tls: bool) -> Result<RedisOptions> {
             return Err(wrong("the URL has a user and no password; write redis://user:password@host"));
         };
         options.username = Some(decode(user)?).filter(|user| !user.is_empty());
-        options.password = Some(decode(password)?).filter(|password| !password.is_empty() || options.username.is_some());
+        options.password =
+            Some(decode(password)?).filter(|password| !password.is_empty() || options.username.is_some());
     }
     Ok(options)
 }

@@ -6,9 +6,9 @@ use kv_core::{ErrorKind, KeyFilter, Name, Result};
 use redis::Value;
 
 use super::RedisDriver;
+use super::client::Commands;
 use super::conditional::{has_ended, removals, removed};
 use super::failure::{Effect, refused, unexpected};
-use super::client::Commands;
 use super::records::{bytes, command, each, legacy, number, own, says_its_names};
 use super::within::Within;
 use crate::driver::Context;

@@ -1,0 +1,83 @@
+//! The two crates beside each other: their public items, and what they depend on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The public items of a crate's sources, by file: what begins with `pub`, without what differs by flavour.
+fn public_items(source: &Path) -> BTreeMap<PathBuf, Vec<String>> {
+    let mut items = BTreeMap::new();
+    let mut folders = vec![source.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().map(str::trim).filter(|line| line.starts_with("pub "));
+            let names = lines.filter_map(|line| {
+                let line = line.replace("pub async fn", "pub fn");
+                let mut words = line.split_whitespace().skip(1);
+                let kind = words.next()?.to_owned();
+                let rest = words.next()?;
+                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                // What a field or a re-export names is compared by the type checker, in `descriptions!` and elsewhere.
+                ["fn", "struct", "enum", "trait", "type", "const", "mod", "static", "macro"]
+                    .contains(&kind.as_str())
+                    .then(|| format!("{kind} {name}"))
+            });
+            let names: Vec<_> = names.collect();
+            let relative = path.strip_prefix(source).unwrap().to_owned();
+            if !names.is_empty() {
+                items.insert(relative, names);
+            }
+        }
+    }
+    items
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn both_crates_have_the_same_public_items() {
+    let blocking = public_items(&root().join("kv-sync/src"));
+    let awaiting = public_items(&root().join("kv-async/src"));
+    let files = |items: &BTreeMap<PathBuf, Vec<String>>| items.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(files(&blocking), files(&awaiting));
+    for (file, items) in &blocking {
+        assert_eq!(items, &awaiting[file], "{}", file.display());
+    }
+    let count: usize = blocking.values().map(Vec::len).sum();
+    assert!(count > 200, "only {count} public items were found");
+}
+
+/// Every crate below this one, whatever its features.
+fn dependencies(package: &str, features: &str) -> BTreeSet<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--no-default-features"]);
+    cargo.args(["--package", package, "--features", features]).current_dir(root());
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+}
+
+#[test]
+fn the_blocking_crate_has_no_runtime_and_neither_has_maybe_async() {
+    for features in ["disk,redis", "full"] {
+        let blocking = dependencies("kv-sync", features);
+        let awaiting = dependencies("kv-async", features);
+        assert!(blocking.contains("redis") && blocking.contains("rusqlite") && awaiting.contains("tokio"));
+        let runtimes = ["tokio", "async-std", "smol", "futures-executor", "async-trait", "maybe-async", "kv-source"];
+        for name in runtimes {
+            assert!(!blocking.contains(name), "kv-sync with {features} depends on {name}");
+        }
+        for name in ["maybe-async", "kv-source", "kv-sync"] {
+            assert!(!awaiting.contains(name), "kv-async with {features} depends on {name}");
+        }
+    }
+}
