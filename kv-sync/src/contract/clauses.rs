@@ -55,5 +55,5 @@ pub const HELD_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("L2", "tests of the servers", "the client is the backend's own type"),
     ("L5", "tests of faults, at a proxy that never answers", "a backend has to hang"),
     ("L7", "parity tests, both crates in one program", "it is about the blocking crate in the other's runtime"),
-    ("L8", "tests of the servers, with two runtimes", "it is about the async crate only"),
+    ("L8", "parity tests, with several runtimes", "it is about the async crate only"),
 ];

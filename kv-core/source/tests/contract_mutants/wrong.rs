@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use kv_core::Decision;
 use kv_source::stores::SimpleDriver;
@@ -69,12 +70,21 @@ fn before_all(mut cx: Context<'_>) -> Context<'_> {
     cx
 }
 
-/// A pause in which others come between.
-#[inline(never)]
-fn dawdle() {
-    for turn in 0..5_000_u32 {
-        std::hint::black_box(turn);
+/// Who has read and not written yet.
+static BETWEEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits, for a while, until somebody else has read too and not written yet: two that do have lost an update.
+fn meet_another() {
+    let start = Instant::now();
+    BETWEEN.fetch_add(1, Ordering::SeqCst);
+    while BETWEEN.load(Ordering::SeqCst) < 2 && start.elapsed() < Duration::from_millis(20) {
+        std::hint::spin_loop();
     }
+    // Until the other has seen it.
+    while start.elapsed() < Duration::from_millis(2) {
+        std::hint::spin_loop();
+    }
+    BETWEEN.fetch_sub(1, Ordering::SeqCst);
 }
 
 impl Wrong {
@@ -264,7 +274,9 @@ impl Driver for Wrong {
         for _ in 0..1000 {
             let found = self.get(name, false, &CallOptions::default()).await?;
             let before = if self.is(MeetsExpired) { found } else { cx.live(found) };
-            dawdle();
+            if self.is(ModifiesInTwoSteps) {
+                meet_another();
+            }
             let decided = change.decide(before.as_ref(), cx.now, cx.fresh_revision());
             let decision = match (decided, change, &before) {
                 (Err(_), Change::Increment(by), Some(entry))

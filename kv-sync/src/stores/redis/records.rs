@@ -190,9 +190,9 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
     ) -> Result<Vec<Result<Written>>> {
         let within = Within::new(cx.timeout);
         let names = records.iter().map(|(key, record)| (Name::new(collection, key), record));
-        let size: usize = records.iter().map(|(_, record)| record.value.as_encoded().len() + 400).sum();
+        let size: usize = records.iter().map(|(_, record)| record.value.as_encoded().len() + 300).sum();
         let are_permanent = records.iter().all(|(_, record)| record.expires.is_none());
-        let mut commands = Commands::new(if are_permanent { 1 } else { records.len() + 2 }, size);
+        let mut commands = if are_permanent { Commands::new(1, 0) } else { Commands::new(records.len() + 2, size) };
         if are_permanent {
             commands.begin(2 * records.len() + 1, size);
             commands.part(b"MSET");
