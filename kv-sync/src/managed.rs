@@ -5,9 +5,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kv_core::{
-    CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, DeleteOptions, DeleteOutcome, Description,
-    Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem,
-    PutOptions, PutOutcome, Record, Result, Revisions, SharedClock, Timestamp, Value, ValueRef, Written,
+    Atomicity, CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, DeleteOptions, DeleteOutcome,
+    Description, Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page,
+    PutItem, PutOptions, PutOutcome, Record, Result, Revisions, SharedClock, Timestamp, Value, ValueRef, Written,
 };
 
 use crate::driver::{Context, Driver};
@@ -102,7 +102,8 @@ impl<D: Driver> Managed<D> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidCollection`], [`ErrorKind::InvalidKey`] and [`ErrorKind::InvalidValue`].
+    /// [`ErrorKind::InvalidCollection`], [`ErrorKind::InvalidKey`] and [`ErrorKind::InvalidValue`];
+    /// [`ErrorKind::Unsupported`] for a store without conditional writes, which could not leave alone what is there.
     pub fn with_seed<T: serde::Serialize + ?Sized>(
         mut self,
         collection: impl Into<String>,
@@ -111,6 +112,9 @@ impl<D: Driver> Managed<D> {
     ) -> Result<Self> {
         let seed = Seed { collection: collection.into(), key: key.into(), value: Value::encode(value)? };
         self.limits.check_name(Name::new(&seed.collection, &seed.key))?;
+        if self.driver.describe().capabilities.conditional == Atomicity::Unsupported {
+            return Err(Error::unsupported("a seed, which is a conditional write,"));
+        }
         self.seeds.push(seed);
         Ok(self)
     }

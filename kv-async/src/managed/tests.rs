@@ -9,7 +9,7 @@ use kv_core::ManualClock;
 
 use super::*;
 use crate::Kv;
-use crate::stores::{SimpleDriver, SimpleStore};
+use crate::stores::{NullStore, SimpleDriver, SimpleStore};
 
 #[derive(Debug, Default)]
 struct Flaky {
@@ -135,6 +135,8 @@ async fn seeds_write_only_what_is_absent() {
     assert_eq!(answer, Some(2));
     assert!(SimpleStore::new().with_seed("", "a", &1).is_err());
     assert!(SimpleStore::new().with_default_collection("").is_err());
+    let refused = NullStore::new().with_seed("c", "a", &1).map(drop).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
 }
 
 #[tokio::test]

@@ -176,10 +176,12 @@ fn files_in_doubt_are_looked_after_by_the_next_write() {
     changes.doom(place.number("SELECT rowid FROM Cache"), Some(file));
     drop(changes);
     assert!(files.are_in_doubt());
-    assert_eq!(place.files().len(), 6);
+    // Two files may share a folder, so only the files themselves are counted.
+    let files_alone = || place.files().iter().filter(|path| path.is_file()).count();
+    assert_eq!(files_alone(), 2);
     kv.put("other", &1).unwrap();
     assert!(!files.are_in_doubt());
-    assert_eq!(place.files().len(), 3);
+    assert_eq!(files_alone(), 1);
     is(kv.get::<Value>("kept"), Some(long('x')));
 }
 
