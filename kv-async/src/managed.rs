@@ -205,33 +205,23 @@ impl<D: Driver> Store for Managed<D> {
     ) -> Result<Vec<Result<Option<Entry>>>> {
         let fail = |error| self.fail(error, "get_many").in_collection(collection);
         self.limits.check_collection(collection).map_err(fail)?;
-        for key in keys {
-            self.limits.check_key(key).map_err(|error| fail(error).at(Name::new(collection, key)))?;
-        }
+        self.limits.check_keys(collection, keys).map_err(fail)?;
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         self.ready().await.map_err(fail)?;
         let mut answers = self.driver.get_many(collection, keys, options.head, &options.call).await.map_err(fail)?;
         let mut now = None;
-        for (answer, key) in answers.iter_mut().zip(keys) {
-            match answer {
-                Ok(Some(entry)) => {
-                    // One instant for the whole batch, read only if an entry has an end.
-                    if let Some(expires) = entry.expires()
-                        && expires <= *now.get_or_insert_with(|| self.clock.now())
-                    {
-                        *answer = Ok(None);
-                    }
-                }
-                Ok(None) => {}
-                Err(_) => {
-                    let error = std::mem::replace(answer, Ok(None));
-                    *answer = error.map_err(|error| fail(error).at(Name::new(collection, key)));
-                }
+        for answer in &mut answers {
+            // One instant for the whole batch, read only if an entry has an end.
+            if let Ok(Some(entry)) = answer
+                && let Some(expires) = entry.expires()
+                && expires <= *now.get_or_insert_with(|| self.clock.now())
+            {
+                *answer = Ok(None);
             }
         }
-        Ok(answers)
+        Ok(self.in_context(answers, collection, keys.iter().copied(), "get_many"))
     }
 
     async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
@@ -287,9 +277,7 @@ impl<D: Driver> Store for Managed<D> {
     async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
         let fail = |error| self.fail(error, "delete_many").in_collection(collection);
         self.limits.check_collection(collection).map_err(fail)?;
-        for key in keys {
-            self.limits.check_key(key).map_err(|error| fail(error).at(Name::new(collection, key)))?;
-        }
+        self.limits.check_keys(collection, keys).map_err(fail)?;
         if keys.is_empty() {
             return Ok(Vec::new());
         }

@@ -42,6 +42,11 @@ impl Limits {
         if key.len() > self.key { Err(too_long(ErrorKind::InvalidKey, key.len(), self.key)) } else { Ok(()) }
     }
 
+    /// The error names the key.
+    pub(super) fn check_keys(self, collection: &str, keys: &[&str]) -> Result<()> {
+        keys.iter().try_for_each(|key| self.check_key(key).map_err(|error| error.at(Name::new(collection, key))))
+    }
+
     pub(super) fn check_value(self, len: usize) -> Result<()> {
         match self.value {
             Some(most) if len as u64 > most => {
