@@ -1,5 +1,8 @@
 //! What writes answer.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::{Entry, Revision, Timestamp};
 
 /// A write that happened.
@@ -13,14 +16,14 @@ pub struct Written {
 #[derive(Clone)]
 enum RevisionSource {
     Known(Revision),
-    Document(Box<[u8]>),
+    Document(Arc<Vec<u8>>, Range<usize>),
 }
 
 impl std::fmt::Debug for RevisionSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Known(revision) => revision.fmt(f),
-            Self::Document(document) => write!(f, "document of {} bytes", document.len()),
+            Self::Document(_, range) => write!(f, "document of {} bytes", range.len()),
         }
     }
 }
@@ -33,15 +36,25 @@ impl Written {
     }
 
     /// A write whose revision is that of the [document](Revision::of_document) written.
-    pub fn of_document(document: impl Into<Box<[u8]>>, expires: Option<Timestamp>) -> Self {
-        Self { source: RevisionSource::Document(document.into()), expires }
+    pub fn of_document(document: Vec<u8>, expires: Option<Timestamp>) -> Self {
+        let all = 0..document.len();
+        Self::of_document_in(&Arc::new(document), all, expires)
+    }
+
+    /// As [`of_document`](Self::of_document), for one of a batch whose documents stand in one buffer. Every such answer
+    /// keeps the whole buffer.
+    #[inline]
+    pub fn of_document_in(documents: &Arc<Vec<u8>>, range: Range<usize>, expires: Option<Timestamp>) -> Self {
+        Self { source: RevisionSource::Document(Arc::clone(documents), range), expires }
     }
 
     /// The state that the record is in since.
     pub fn revision(&self) -> Revision {
         match &self.source {
             RevisionSource::Known(revision) => revision.clone(),
-            RevisionSource::Document(document) => Revision::of_document(document, self.expires),
+            RevisionSource::Document(documents, range) => {
+                Revision::of_document(documents.get(range.clone()).unwrap_or_default(), self.expires)
+            }
         }
     }
 

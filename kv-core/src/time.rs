@@ -150,6 +150,14 @@ impl Text {
         &self.bytes[..self.len]
     }
 
+    /// A text that `Display` gave.
+    #[inline]
+    pub(crate) fn written(text: &[u8]) -> Self {
+        let mut written = Self::default();
+        written.push(text);
+        written
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();

@@ -59,7 +59,7 @@ const END: &[u8] = b", \"version\": 1}";
 /// All that is written in any case, an instant included, and room for the other.
 const OVERHEAD: usize = 256;
 
-/// The texts of the instants written last, so that a batch formats each once.
+/// The instants written or read last with their texts, so that a batch formats or parses each once.
 #[derive(Debug, Clone, Default)]
 pub struct Stamp {
     created: Formatted,
@@ -79,6 +79,15 @@ impl Formatted {
             *self = Self { instant: Some(instant), text: instant.to_text() };
         }
         self.text.as_bytes()
+    }
+
+    /// The instant of a text that [`text`](Self::text) gave.
+    #[inline]
+    fn instant(&mut self, text: &[u8]) -> Option<Timestamp> {
+        if self.instant.is_none() || self.text.as_bytes() != text {
+            *self = Self { instant: Some(Timestamp::parse_fixed(text)?), text: time::Text::written(text) };
+        }
+        self.instant
     }
 }
 
@@ -162,7 +171,16 @@ fn encode_metadata(metadata: &Metadata, out: &mut Vec<u8>) {
 /// # Ok::<(), kv_core::Error>(())
 /// ```
 pub fn decode(document: &[u8]) -> Result<Document<'_>> {
-    match decode_own(document) {
+    decode_next(document, &mut Stamp::default())
+}
+
+/// [`decode`] for one of many documents, with what was learned from those before it.
+///
+/// # Errors
+///
+/// Those of [`decode`].
+pub fn decode_next<'a>(document: &'a [u8], stamp: &mut Stamp) -> Result<Document<'a>> {
+    match decode_own(document, stamp) {
         Some(document) => Ok(document),
         None => general::decode(document),
     }
@@ -171,11 +189,11 @@ pub fn decode(document: &[u8]) -> Result<Document<'_>> {
 /// Reads what [`encode`] writes; `None` for all that is not surely that.
 ///
 /// A document of Python's never is: it has no revision.
-fn decode_own(document: &[u8]) -> Option<Document<'_>> {
+fn decode_own<'a>(document: &'a [u8], stamp: &mut Stamp) -> Option<Document<'a>> {
     let rest = document.strip_suffix(END)?.strip_prefix(COLLECTION)?;
     let (collection, rest) = plain::text(rest)?;
-    let (created, rest) = instant(CREATED, rest)?;
-    let (expires, rest) = instant(EXPIRES, rest)?;
+    let (created, rest) = instant(CREATED, rest, &mut stamp.created)?;
+    let (expires, rest) = instant(EXPIRES, rest, &mut stamp.expires)?;
     let (key, rest) = plain::text(rest.strip_prefix(KEY)?)?;
     let (metadata, rest) = match rest.strip_prefix(METADATA) {
         None => (None, rest.strip_prefix(REVISION)?),
@@ -201,13 +219,13 @@ fn decode_own(document: &[u8]) -> Option<Document<'_>> {
 
 /// The instant after this label, if the label is there.
 #[inline]
-fn instant<'a>(label: &[u8], text: &'a [u8]) -> Option<(Option<Timestamp>, &'a [u8])> {
+fn instant<'a>(label: &[u8], text: &'a [u8], last: &mut Formatted) -> Option<(Option<Timestamp>, &'a [u8])> {
     let Some(rest) = text.strip_prefix(label) else {
         return Some((None, text));
     };
     let len = if rest.get(19) == Some(&b'.') { 32 } else { 25 };
     let (instant, rest) = rest.split_at_checked(len)?;
-    Some((Some(Timestamp::parse_fixed(instant)?), rest))
+    Some((Some(last.instant(instant)?), rest))
 }
 
 /// Whether this is surely all of one value, and not a value with more fields after it, nor a part of one that ends

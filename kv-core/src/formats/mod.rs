@@ -101,7 +101,20 @@ pub fn encode(name: Name<'_>, record: &Record<'_>, stamp: &mut Stamp, out: &mut 
 /// [`ErrorKind::Corrupted`] if it is foreign, damaged, or of a format version this library does not know.
 #[inline]
 pub fn decode(stored: &[u8]) -> Result<Document<'_>> {
-    if stored.first() == Some(&binary::MAGIC[0]) { binary::decode(stored) } else { document::decode(stored) }
+    decode_next(stored, &mut Stamp::default())
+}
+
+/// [`decode`] for one of many records, with what was learned from those before it.
+///
+/// # Errors
+///
+/// Those of [`decode`].
+#[inline]
+pub fn decode_next<'a>(stored: &'a [u8], stamp: &mut Stamp) -> Result<Document<'a>> {
+    match stored.first() == Some(&binary::MAGIC[0]) {
+        true => binary::decode(stored),
+        false => document::decode_next(stored, stamp),
+    }
 }
 
 #[cold]

@@ -53,6 +53,11 @@ impl Slot {
         Self { hash, due: record.expires.map_or(u32::MAX, second), entry: Entry::named(name, record) }
     }
 
+    #[cfg(test)]
+    pub(super) fn due(&self) -> u32 {
+        self.due
+    }
+
     /// Whether the entry has ended. Most slots answer for their entry.
     #[inline]
     pub(super) fn has_ended(&self, now: Now) -> bool {
@@ -123,23 +128,40 @@ impl Shard {
 }
 
 /// The slots of a shard. Whatever a method takes out it hands out, to be dropped when the lock is released.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slots {
     table: HashTable<Slot>,
     /// The sum of the slots' costs.
     bytes: usize,
     /// The bucket that the sweeping hand comes to next.
     hand: usize,
+    /// No slot ends before this second, so there is nothing to look for.
+    next_due: u32,
+    /// The earliest second of all slots that the hand passed or that came since its round began: the next round's
+    /// `next_due`.
+    round_due: u32,
     /// The bucket that the evicting hand comes to next. Were they one, most buckets would be swept past by chance.
     clock: usize,
     /// How many writes there were.
     writes: usize,
 }
 
+impl Default for Slots {
+    fn default() -> Self {
+        let (table, bytes, hand, clock, writes) = Default::default();
+        Self { table, bytes, hand, next_due: u32::MAX, round_due: u32::MAX, clock, writes }
+    }
+}
+
 impl Slots {
     #[inline]
     pub(super) fn usage(&self) -> Usage {
         Usage { entries: self.table.len(), bytes: self.bytes }
+    }
+
+    #[cfg(test)]
+    pub(super) fn next_due(&self) -> u32 {
+        self.next_due
     }
 
     pub(super) fn buckets(&self) -> usize {
@@ -199,10 +221,18 @@ impl Slots {
                     slot.entry.mark_used();
                 }
                 self.bytes = self.bytes - old.cost() + slot.cost();
+                self.next_due = self.next_due.min(slot.due);
+                self.round_due = self.round_due.min(slot.due);
                 Ok(Some(std::mem::replace(old, slot)))
             }
             None if holds(condition, None) => {
                 self.bytes += slot.cost();
+                self.next_due = self.next_due.min(slot.due);
+                self.round_due = self.round_due.min(slot.due);
+                if self.table.len() == self.table.capacity() {
+                    // It may grow, or be put in order where it stands.
+                    self.restart();
+                }
                 self.table.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
                 Ok(None)
             }
@@ -248,11 +278,31 @@ impl Slots {
     /// Frees what has ended of so many buckets. In a small table the hand comes round more than once, which does no harm.
     #[inline]
     pub(super) fn sweep(&mut self, buckets: usize, now: Now, freed: &mut Vec<Slot>) {
-        for distance in 0..buckets {
-            self.free(self.bucket(self.hand + distance), now, freed);
+        if self.next_due <= now.second {
+            for _ in 0..buckets {
+                self.pass(now, freed);
+            }
         }
-        self.hand = self.bucket(self.hand + buckets);
         self.shrink();
+    }
+
+    /// Frees what has ended of the hand's bucket, which moves on.
+    fn pass(&mut self, now: Now, freed: &mut Vec<Slot>) {
+        self.free(self.hand, now, freed);
+        if let Some(slot) = self.at(self.hand) {
+            self.round_due = self.round_due.min(slot.due);
+        }
+        self.hand = self.bucket(self.hand + 1);
+        if self.hand == 0 {
+            self.next_due = std::mem::replace(&mut self.round_due, u32::MAX);
+        }
+    }
+
+    /// Slots are about to change places, so the hand begins its round again: it would miss those that get behind it.
+    #[cold]
+    fn restart(&mut self) {
+        self.hand = 0;
+        self.round_due = u32::MAX;
     }
 
     /// Gives memory back when seven of eight buckets are empty. Afterwards a quarter is full, so it is long until the
@@ -261,6 +311,7 @@ impl Slots {
     pub(super) fn shrink(&mut self) {
         let (len, buckets) = (self.table.len(), self.table.num_buckets());
         if len < buckets / 8 && buckets > 64 {
+            self.restart();
             self.table.shrink_to(len * 2, |slot| spread(slot.hash));
         }
     }

@@ -249,6 +249,42 @@ fn writes_alone_keep_a_table_of_short_lived_entries_small() {
 }
 
 #[test]
+fn the_hand_finds_what_ends_wherever_slots_moved() {
+    let table = Table::new(TableOptions::default().with_max_entries(200));
+    let table = Table { bounds: None, ..table };
+    let mut state = 7_u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) % below
+    };
+    // Every sort of change among slots that end soon, late and never, so that tables grow, shrink and are put in order.
+    for second in 0..400_i64 {
+        for _ in 0..100 {
+            let key = random(3_000).to_string();
+            let expires = match random(4) {
+                0 => None,
+                1 => Some(second + 1 + 200),
+                _ => Some(second + 1 + random(5).cast_signed()),
+            };
+            match random(3) {
+                0 => drop(table.delete(name(&key), &Condition::Always, at(second * 1_000_000))),
+                _ => put(&table, &key, "1", expires.map(|expires| expires * 1_000_000), second * 1_000_000),
+            }
+        }
+        for shard in &table.shards {
+            let slots = shard.read();
+            let earliest = slots.iter().map(Slot::due).min().unwrap_or(u32::MAX);
+            assert!(slots.next_due() <= earliest, "{} > {earliest}", slots.next_due());
+        }
+    }
+    // With nothing that ends any more, writes alone free all that did.
+    for write in 0..40_000 {
+        put(&table, &format!("last{}", write % 10), "1", None, 1_000_000_000);
+    }
+    assert!(table.shards.iter().all(|shard| shard.read().iter().all(|slot| slot.due() == u32::MAX)));
+}
+
+#[test]
 fn memory_is_given_back_after_most_entries_ended() {
     let full = || {
         let table = Table::default();
@@ -258,8 +294,8 @@ fn memory_is_given_back_after_most_entries_ended() {
     };
     let (culled, swept) = (full(), full());
     assert_eq!(culled.cull(at(10)), 20_000);
-    // Writes of one key reach the other shards too: a bucket for each write.
-    (0..40_000).for_each(|_| put(&swept, "k", "1", None, 10));
+    // Writes of one key reach the other shards too: a bucket for each write, some twice as tables shrink.
+    (0..50_000).for_each(|_| put(&swept, "k", "1", None, 10));
     assert_eq!((swept.len(), swept.bytes()), (1, stored(&swept).bytes));
     assert!(swept.get(name("k")).is_some());
     for table in [culled, swept] {

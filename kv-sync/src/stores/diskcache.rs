@@ -401,5 +401,5 @@ fn reading<'c>(reader: &'c Reader<'_>, files: &'c Files) -> Table<'c> {
 }
 
 fn written(stored: &[u8], expires: Option<Timestamp>) -> Written {
-    Written::of_document(stored, expires)
+    Written::of_document(stored.to_vec(), expires)
 }

@@ -2,6 +2,8 @@
 
 //! Reading and writing records.
 
+use std::sync::Arc;
+
 use kv_core::formats::redis::px;
 use kv_core::formats::{self, Document, Stamp};
 use kv_core::{DeleteOutcome, Entry, Error, ErrorKind, Name, Record, Result, Timestamp, Written};
@@ -44,7 +46,12 @@ pub(super) fn accepted(answer: Value) -> Result<()> {
 
 /// The entry in what stands under a name's own key; none if it says that it is of another name.
 pub(super) fn own(stored: &[u8], name: Name<'_>) -> Result<Option<Entry>> {
-    let document = formats::decode(stored)?;
+    own_next(stored, name, &mut Stamp::default())
+}
+
+/// [`own`] for one of many.
+fn own_next(stored: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<Entry>> {
+    let document = formats::decode_next(stored, stamp)?;
     Ok(document.is_of(name).then(|| document.to_entry(stored)))
 }
 
@@ -137,32 +144,66 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             let mut answers = self.client.ask(&gets, Effect::Read, within).await?.into_iter();
             return Ok(names.map(|name| either(answers.next(), answers.next(), name)).collect());
         }
-        let size: usize = keys.iter().map(|key| key.len() + collection.len() + 2).sum();
-        let mut mget = Commands::new(1, 0);
-        mget.begin(keys.len() + 1, size + 64);
-        mget.part(b"MGET");
-        let mut key = Vec::new();
-        for name in names.clone() {
-            key.clear();
-            self.keys.key_into(name, &mut key);
-            mget.part(&key);
-        }
-        let answer = self.client.ask_one(&mget, Effect::Read, within).await?;
-        let answers = match answer {
-            Value::Array(answers) if answers.len() == keys.len() => answers,
-            Value::ServerError(error) => return Err(refused(&error)),
-            _ => return Err(unexpected()),
-        };
-        // MGET answers nil for what is no string too.
-        let is_missing = |answer: &Value| matches!(answer, Value::Nil);
-        let in_doubt = names.clone().zip(&answers).filter(|(_, answer)| is_missing(answer));
-        let in_doubt: Vec<_> = in_doubt.map(|(name, _)| self.keys.key(name)).collect();
-        let mut again = self.fetch(&in_doubt, within).await?.into_iter();
+        let answers = self.mget(names.clone(), within).await?;
+        let mut stamp = Stamp::default();
         let entry = |(name, answer): (Name<'_>, Value)| {
-            let answer = if is_missing(&answer) { again.next().ok_or_else(unexpected)? } else { answer };
-            bytes(answer)?.map_or(Ok(None), |stored| own(&stored, name))
+            bytes(answer)?.map_or(Ok(None), |stored| own_next(&stored, name, &mut stamp))
         };
         Ok(names.zip(answers).map(entry).collect())
+    }
+
+    /// What `MGET` answers for these names, and `GET` for those of them that `MGET` cannot tell from missing ones.
+    ///
+    /// `MGET` answers nil for what is no string too. `EXISTS` in the same trip tells that there is no such key among
+    /// them; it is left out where keys have long not been missing, since it is only asked for those.
+    async fn mget<'k>(
+        &self,
+        names: impl ExactSizeIterator<Item = Name<'k>> + Clone + Send,
+        within: Within,
+    ) -> Result<Vec<Value>> {
+        let size: usize = names.clone().map(|name| name.key.len() + name.collection.len() + 2).sum();
+        let with_count = self.misses.are_likely();
+        let mut commands = if with_count { Commands::new(4, 2 * size) } else { Commands::new(1, 0) };
+        let mut key = Vec::new();
+        let mut of_all = |command: &[u8], commands: &mut Commands| {
+            commands.begin(names.len() + 1, size + 64);
+            commands.part(command);
+            for name in names.clone() {
+                key.clear();
+                self.keys.key_into(name, &mut key);
+                commands.part(&key);
+            }
+        };
+        if with_count {
+            add(&mut commands, &[b"MULTI"]);
+            of_all(b"MGET", &mut commands);
+            of_all(b"EXISTS", &mut commands);
+            add(&mut commands, &[b"EXEC"]);
+        } else {
+            of_all(b"MGET", &mut commands);
+        }
+        let mut found = executed(self.client.ask(&commands, Effect::Read, within).await?)?;
+        let mut existing = None;
+        if with_count {
+            let Ok([Value::Array(strings), count]) = <[Value; 2]>::try_from(found) else { return Err(unexpected()) };
+            (found, existing) = (strings, usize::try_from(number(&count)?).ok());
+        }
+        if found.len() != names.len() {
+            return Err(unexpected());
+        }
+        let is_missing = |answer: &Value| matches!(answer, Value::Nil);
+        let strings = found.iter().filter(|answer| !is_missing(answer)).count();
+        self.misses.note(strings < found.len());
+        if strings == found.len() || existing == Some(strings) {
+            return Ok(found);
+        }
+        let in_doubt = names.zip(&found).filter(|(_, answer)| is_missing(answer));
+        let in_doubt: Vec<_> = in_doubt.map(|(name, _)| self.keys.key(name)).collect();
+        let again = self.fetch(&in_doubt, within).await?;
+        for (answer, again) in found.iter_mut().filter(|answer| is_missing(answer)).zip(again) {
+            *answer = again;
+        }
+        Ok(found)
     }
 
     pub(super) async fn write(&self, name: Name<'_>, record: &Record<'_>, cx: Context<'_>) -> Result<Written> {
@@ -200,24 +241,29 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             add(&mut commands, &[b"MULTI"]);
         }
         let mut written = Vec::with_capacity(records.len());
-        let (mut stamp, mut key, mut document) = (Stamp::default(), Vec::new(), Vec::new());
+        let (mut stamp, mut key, mut documents) = (Stamp::default(), Vec::new(), Vec::with_capacity(size));
         for (name, record) in names.clone() {
             key.clear();
-            document.clear();
             self.keys.key_into(name, &mut key);
-            formats::encode(name, record, &mut stamp, &mut document);
+            let start = documents.len();
+            formats::encode(name, record, &mut stamp, &mut documents);
+            let document = &documents[start..];
             if are_permanent {
                 commands.part(&key);
-                commands.part(&document);
+                commands.part(document);
             } else {
-                add_set(&mut commands, &key, &document, record.expires, cx.now);
+                add_set(&mut commands, &key, document, record.expires, cx.now);
             }
-            written.push(Ok(Written::of_document(&*document, record.expires)));
+            written.push((start..documents.len(), record.expires));
         }
+        let documents = Arc::new(documents);
+        let written =
+            written.into_iter().map(|(range, expires)| Ok(Written::of_document_in(&documents, range, expires)));
+        let written = written.collect();
         if !are_permanent {
             add(&mut commands, &[b"EXEC"]);
         }
-        all_accepted(self.client.ask(&commands, Effect::Put, within).await?)?;
+        executed(self.client.ask(&commands, Effect::Put, within).await?)?.into_iter().try_for_each(accepted)?;
         if self.is_odd(collection) {
             let odd = names.filter_map(|(name, _)| Some((name, self.keys.legacy_key(name)?)));
             let odd: Vec<_> = odd.collect();
@@ -313,14 +359,15 @@ fn either(own_answer: Option<Value>, legacy_answer: Option<Value>, name: Name<'_
     }
 }
 
-/// What a transaction answers: nothing was done if one of its commands was refused.
-fn all_accepted(answers: Vec<Value>) -> Result<()> {
+/// What a transaction, or else a single command, answers. Nothing was done if one of its commands was refused.
+fn executed(answers: Vec<Value>) -> Result<Vec<Value>> {
+    let mut done = Vec::new();
     for answer in answers {
         match answer {
             Value::ServerError(error) => return Err(refused(&error)),
-            Value::Array(done) => done.into_iter().try_for_each(accepted)?,
+            Value::Array(answers) => done = answers,
             _ => {}
         }
     }
-    Ok(())
+    Ok(done)
 }

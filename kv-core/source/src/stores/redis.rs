@@ -15,6 +15,7 @@ use crate::managed::Managed;
 mod conditional;
 mod failure;
 mod listing;
+mod misses;
 mod options;
 mod records;
 mod url;
@@ -34,6 +35,7 @@ pub use options::RedisOptions;
 
 use client::Client;
 use failure::Effect;
+use misses::Misses;
 use within::Within;
 
 /// A store in Redis 6.2 or later: a single server, over TCP, TLS (feature `redis-tls`) or a Unix socket.
@@ -61,7 +63,8 @@ use within::Within;
 /// # Round trips
 ///
 /// Every operation on one record and on a batch takes one, however large the batch, but for
-/// * `get_many` of which keys are missing: one more, which makes sure that what reads as missing is;
+/// * `get_many` that meets a missing key after 64 of them met none, or a key that holds no string: one more, which makes
+///   sure that what reads as missing is;
 /// * `update`, `increment`, `take`, `get_and_put` and their like, and the condition `IfPresent`: two, read and write, and
 ///   again where another writer was first;
 /// * deleting a key that itself holds `::` (or begins with `:`) outside a namespace: two, since the record that stands
@@ -114,7 +117,7 @@ impl<const VALKEY: bool> Managed<RedisDriver<VALKEY>> {
     pub fn with_options(options: RedisOptions) -> Result<Self> {
         let client = Client::new(&options)?;
         let keys = RedisKeys::new(options.namespace.as_deref());
-        Ok(Self::from_driver(RedisDriver { keys, client }))
+        Ok(Self::from_driver(RedisDriver::new(keys, client)))
     }
 
     /// A store over a client that the program has; no I/O. It is never closed by the store, reconnects by its own rules,
@@ -125,12 +128,12 @@ impl<const VALKEY: bool> Managed<RedisDriver<VALKEY>> {
     /// The name carries the major version of the crate `redis` that the client's type is of. A later one will be taken by
     /// a function of its own, beside this.
     pub fn from_client_v1(client: RedisClientV1) -> Self {
-        Self::from_driver(RedisDriver { keys: RedisKeys::new(None), client: Client::lent(client) })
+        Self::from_driver(RedisDriver::new(RedisKeys::new(None), Client::lent(client)))
     }
 
     /// As [`from_client_v1`](Self::from_client_v1), in a namespace; see [`RedisOptions::with_namespace`].
     pub fn from_client_v1_in(client: RedisClientV1, namespace: &str) -> Self {
-        Self::from_driver(RedisDriver { keys: RedisKeys::new(Some(namespace)), client: Client::lent(client) })
+        Self::from_driver(RedisDriver::new(RedisKeys::new(Some(namespace)), Client::lent(client)))
     }
 }
 
@@ -138,6 +141,7 @@ impl<const VALKEY: bool> Managed<RedisDriver<VALKEY>> {
 pub struct RedisDriver<const VALKEY: bool = false> {
     keys: RedisKeys,
     client: Client,
+    misses: Misses,
 }
 
 impl<const VALKEY: bool> fmt::Debug for RedisDriver<VALKEY> {
@@ -270,6 +274,10 @@ impl<const VALKEY: bool> Driver for RedisDriver<VALKEY> {
 
 /// What the parts of the driver need of it.
 impl<const VALKEY: bool> RedisDriver<VALKEY> {
+    fn new(keys: RedisKeys, client: Client) -> Self {
+        Self { keys, client, misses: Misses::default() }
+    }
+
     /// Whether the record under this name's key could be one of Python's with other names, or this name's could
     /// stand under another key: then it takes a look before something is removed.
     fn may_be_another_s(&self, name: Name<'_>) -> bool {

@@ -1,5 +1,9 @@
 //! JSON strings of which most need no escape, and hex digits: what would cost most of the time, done a word at a time.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
@@ -84,25 +88,32 @@ pub(super) fn hex(number: u64) -> [u8; 16] {
 /// The number of 16 lower-case hex digits.
 #[inline]
 pub(super) fn from_hex(digits: [u8; 16]) -> Option<u64> {
-    let mut sound = true;
-    let mut number = 0;
-    for digit in digits {
-        let (decimal, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
-        sound &= (decimal < 10) | (letter < 6);
-        number = number << 4 | u64::from(if decimal < 10 { decimal } else { letter.wrapping_add(10) });
+    let (words, _) = digits.as_chunks::<8>();
+    let [high, low] = words else { return None };
+    Some(eight_digits(u64::from_le_bytes(*high))? << 32 | eight_digits(u64::from_le_bytes(*low))?)
+}
+
+/// The number of eight hex digits, the first of which is the lowest byte.
+#[inline]
+fn eight_digits(word: u64) -> Option<u64> {
+    // Letters have a bit that decimal digits have not.
+    let letters = word >> 6 & ONES;
+    let nibbles = (word & (ONES * 0x0f)) + letters * 9;
+    let tens = (nibbles + ONES * 6) >> 4 & ONES;
+    let as_digits = nibbles + ONES * u64::from(b'0') + letters * u64::from(b'a' - 10 - b'0');
+    if as_digits != word || tens != letters || nibbles & (ONES * 0xf0) != 0 {
+        return None;
     }
-    sound.then_some(number)
+    let bytes = (nibbles << 4 | nibbles >> 8) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes << 8 | bytes >> 16) & 0x0000_ffff_0000_ffff;
+    Some((pairs << 16 | pairs >> 32) & 0xffff_ffff)
 }
 
 /// Whether `": ` is anywhere in it.
 #[inline]
 pub(super) fn has_spaced_field(value: &[u8]) -> bool {
-    let [Some(second), Some(third)] = [value.get(1..), value.get(2..)] else {
-        return false;
-    };
-    // Without a way out of the loop it runs on many bytes at once.
-    let hit = |((one, two), three): ((&u8, &u8), &u8)| (*one == b'"') & (*two == b':') & (*three == b' ');
-    value.iter().zip(second).zip(third).fold(false, |found, window| found | hit(window))
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\": "));
+    FINDER.find(value).is_some()
 }
 
 #[cfg(test)]
@@ -129,6 +140,17 @@ mod tests {
             assert!(has_spaced_field(text.as_bytes()));
             assert!(has_spaced_field((text.clone() + "\":\": ").as_bytes()));
             assert!(!has_spaced_field(&text.as_bytes()[..before + 2]));
+        }
+    }
+
+    #[test]
+    fn takes_lower_case_hex_digits_and_no_other_byte() {
+        for place in 0..16 {
+            for byte in 0..=u8::MAX {
+                let mut digits = *b"0123456789abcdef";
+                digits[place] = byte;
+                assert_eq!(from_hex(digits).is_some(), matches!(byte, b'0'..=b'9' | b'a'..=b'f'), "{byte} at {place}");
+            }
         }
     }
 

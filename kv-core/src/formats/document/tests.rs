@@ -142,7 +142,11 @@ fn only_our_own_layout_is_trusted() {
     for value in ["{}", "[1]", "\"\"", "0", "-1.5e3", "null", "true", r#"{"a":"b\": "}"#] {
         let document = ours(value);
         assert_eq!(decode(document.as_bytes()).unwrap().value.as_json(), Some(value));
-        assert_eq!(decode_own(document.as_bytes()).is_some(), !value.contains("\": "), "{value}");
+        assert_eq!(
+            decode_own(document.as_bytes(), &mut Stamp::default()).is_some(),
+            !value.contains("\": "),
+            "{value}"
+        );
     }
     // One more field, or the end of an object inside the value, is not taken for the value's end.
     let document = ours(r#"{"a":1}, "vary": {"b":2}"#);
@@ -155,7 +159,7 @@ fn only_our_own_layout_is_trusted() {
     assert!(refused(foreign).contains("NaN"), "without a revision it may be Python's");
     for (one, other) in [("c", "\\u0063"), ("\"k\"", "\"\\\"\""), ("0001\"", "000g\""), ("0001\"", "001\"")] {
         let document = ours("1").replacen(one, other, 1);
-        assert_eq!(decode_own(document.as_bytes()), None, "{document}");
+        assert_eq!(decode_own(document.as_bytes(), &mut Stamp::default()), None, "{document}");
         decode(document.as_bytes()).unwrap_or_else(|error| panic!("{document}: {error}"));
     }
 }
@@ -220,7 +224,7 @@ proptest! {
         let cut = cut.index(stored.len());
         prop_assert!(decode(&stored[..cut]).is_err());
         stored[cut] ^= flip;
-        if let (Some(own), Ok(general)) = (decode_own(&stored), general::decode(&stored)) {
+        if let (Some(own), Ok(general)) = (decode_own(&stored, &mut Stamp::default()), general::decode(&stored)) {
             prop_assert_eq!(own, general);
         }
     }
