@@ -3,7 +3,6 @@
 //! What a stack is made of.
 
 use std::fmt;
-use std::sync::Arc;
 
 use kv_core::{
     CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, Decision, DeleteOptions, DeleteOutcome,
@@ -16,8 +15,8 @@ use crate::attempts::Attempts;
 /// A store, or a wrapper around one, as a trait object: small, on encoded values, without generics.
 ///
 /// Programs use [`Kv`](crate::Kv). Authors of a backend implement [`Driver`](crate::Driver) and get a store that keeps the
-/// whole contract from [`Managed`](crate::Managed); authors of a wrapper implement this trait and forward *every* method
-/// (`#[deny(clippy::missing_trait_methods)]` on the `impl` holds them to it).
+/// whole contract from [`Managed`](crate::Managed); authors of a wrapper implement [`Wrapper`](crate::wrappers::Wrapper),
+/// which forwards what it does not change.
 ///
 /// # Behaviour
 ///
@@ -176,88 +175,4 @@ pub(crate) fn modify_by_condition<S: Store + ?Sized>(
 
 fn ended_since(entry: Option<&Entry>, now: Timestamp) -> bool {
     entry.and_then(Entry::expires).is_some_and(|expires| expires <= now)
-}
-
-/// A pointer to a store is that store.
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store + ?Sized> Store for Arc<S> {
-    fn describe(&self) -> Description {
-        (**self).describe()
-    }
-
-    fn default_collection(&self) -> &str {
-        (**self).default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        (**self).now()
-    }
-
-    fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        (**self).get(name, options)
-    }
-
-    fn get_many(&self, collection: &str, keys: &[&str], options: &GetOptions) -> Result<Vec<Result<Option<Entry>>>> {
-        (**self).get_many(collection, keys, options)
-    }
-
-    fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        (**self).put(name, value, options)
-    }
-
-    fn put_many(&self, collection: &str, items: &[PutItem<'_>], options: &PutOptions) -> Result<Vec<Result<Written>>> {
-        (**self).put_many(collection, items, options)
-    }
-
-    fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        (**self).delete(name, options)
-    }
-
-    fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        (**self).delete_many(collection, keys, options)
-    }
-
-    fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        (**self).modify(name, change, options)
-    }
-
-    fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        (**self).list(collection, options)
-    }
-
-    fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        (**self).collections(options)
-    }
-
-    fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        (**self).count(collection, filter, options)
-    }
-
-    fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        (**self).clear(collection, filter, options)
-    }
-
-    fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        (**self).destroy(options)
-    }
-
-    fn cull(&self, options: &CallOptions) -> Result<u64> {
-        (**self).cull(options)
-    }
-
-    fn ping(&self, options: &CallOptions) -> Result<()> {
-        (**self).ping(options)
-    }
-
-    fn setup(&self) -> Result<()> {
-        (**self).setup()
-    }
-
-    fn close(&self) -> Result<()> {
-        (**self).close()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        (**self).capabilities()
-    }
 }

@@ -4,8 +4,8 @@
 
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions,
-    KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, Timestamp, ValueRef,
-    Written, check_collection,
+    KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, ValueRef, Written,
+    check_collection,
 };
 
 use super::prefix::Prefix;
@@ -97,11 +97,6 @@ impl<S: Store> PrefixCollections<S> {
         self.prefix.as_str()
     }
 
-    /// The store within.
-    pub fn inner(&self) -> &S {
-        &self.store
-    }
-
     /// The stored name of a collection.
     fn stored(&self, collection: &str) -> Result<String> {
         check_collection(collection)?;
@@ -149,21 +144,18 @@ fn renamed_each<T>(mut answers: Vec<Result<T>>, collection: &str) -> Vec<Result<
     answers
 }
 
-#[async_trait::async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store> Store for PrefixCollections<S> {
+impl<S: Store> crate::wrappers::Wrapper for PrefixCollections<S> {
+    type Inner = S;
+    const NAME: &'static str = "PrefixCollections";
+
+    fn inner(&self) -> &S {
+        &self.store
+    }
+
     fn describe(&self) -> Description {
         let mut description = self.store.describe().wrapped_in("PrefixCollections");
         description.capabilities = self.narrowed(description.capabilities);
         description
-    }
-
-    fn default_collection(&self) -> &str {
-        self.store.default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
     }
 
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
@@ -263,22 +255,6 @@ impl<S: Store> Store for PrefixCollections<S> {
                 None => return Ok(destroyed),
             }
         }
-    }
-
-    async fn cull(&self, options: &CallOptions) -> Result<u64> {
-        self.store.cull(options).await
-    }
-
-    async fn ping(&self, options: &CallOptions) -> Result<()> {
-        self.store.ping(options).await
-    }
-
-    async fn setup(&self) -> Result<()> {
-        self.store.setup().await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.store.close().await
     }
 
     async fn capabilities(&self) -> Result<Capabilities> {

@@ -4,12 +4,9 @@
 
 use std::time::Instant;
 
-use kv_core::{
-    CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, GetOptions, KeyFilter,
-    ListOptions, Listed, Modified, Name, Operation, Page, PutItem, PutOptions, PutOutcome, Result, StatisticsHandle,
-    StatisticsSnapshot, Tally, Timestamp, ValueRef, Written,
-};
+use kv_core::{Result, StatisticsHandle, StatisticsSnapshot};
 
+use super::request::Request;
 use crate::store::Store;
 
 /// Counts what passes through, by collection and operation: calls, hits, misses, writes, deletes, errors and latency.
@@ -97,230 +94,21 @@ impl<S: Store> Statistics<S> {
     pub fn reset(&self) {
         self.statistics.reset();
     }
+}
 
-    /// The store within.
-    pub fn inner(&self) -> &S {
+impl<S: Store> crate::wrappers::Around for Statistics<S> {
+    type Inner = S;
+    const NAME: &'static str = "Statistics";
+
+    fn inner(&self) -> &S {
         &self.store
     }
 
-    fn note(&self, collection: &str, operation: Operation, began: Instant, tally: Tally) {
-        self.statistics.record(Some(collection), operation, tally, began.elapsed());
-    }
-
-    /// Notes a call on no one collection, or one of which nothing but its failure is counted.
-    fn note_call<T>(&self, collection: Option<&str>, operation: Operation, began: Instant, answer: &Result<T>) {
-        let tally = Tally { calls: 1, errors: u64::from(answer.is_err()), ..Tally::default() };
-        self.statistics.record(collection, operation, tally, began.elapsed());
-    }
-
-    /// Notes a bulk call: what each answer comes to, or an error for each key.
-    fn note_bulk<T>(
-        &self,
-        collection: &str,
-        operation: Operation,
-        began: Instant,
-        keys: usize,
-        answers: &Result<Vec<Result<T>>>,
-        count: impl Fn(&mut Tally, &T),
-    ) {
-        let keys = keys as u64;
-        let mut tally = Tally { calls: keys, ..Tally::default() };
-        match answers {
-            Ok(answers) => {
-                for answer in answers {
-                    match answer {
-                        Ok(answer) => count(&mut tally, answer),
-                        Err(_) => tally.errors += 1,
-                    }
-                }
-            }
-            Err(_) => tally.errors = keys,
-        }
-        self.note(collection, operation, began, tally);
-    }
-}
-
-fn meet(tally: &mut Tally, there: bool) {
-    if there { tally.hits += 1 } else { tally.misses += 1 }
-}
-
-/// What one call comes to.
-fn tally<T>(answer: &Result<T>, count: impl FnOnce(&mut Tally, &T)) -> Tally {
-    let mut tally = Tally { calls: 1, ..Tally::default() };
-    match answer {
-        Ok(answer) => count(&mut tally, answer),
-        Err(_) => tally.errors = 1,
-    }
-    tally
-}
-
-fn removes(change: &Change<'_>) -> bool {
-    matches!(change, Change::Take | Change::Swap { new: None, .. })
-}
-
-#[async_trait::async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store> Store for Statistics<S> {
-    fn describe(&self) -> Description {
-        self.store.describe().wrapped_in("Statistics")
-    }
-
-    fn default_collection(&self) -> &str {
-        self.store.default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
-    }
-
-    async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
+    async fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {
         let began = Instant::now();
-        let answer = self.store.get(name, options).await;
-        let operation = if options.head { Operation::Head } else { Operation::Get };
-        let tally = tally(&answer, |tally, entry| meet(tally, entry.is_some()));
-        self.note(name.collection, operation, began, tally);
-        answer
-    }
-
-    async fn get_many(
-        &self,
-        collection: &str,
-        keys: &[&str],
-        options: &GetOptions,
-    ) -> Result<Vec<Result<Option<Entry>>>> {
-        let began = Instant::now();
-        let answers = self.store.get_many(collection, keys, options).await;
-        let operation = if options.head { Operation::HeadMany } else { Operation::GetMany };
-        let count = |tally: &mut Tally, entry: &Option<Entry>| meet(tally, entry.is_some());
-        self.note_bulk(collection, operation, began, keys.len(), &answers, count);
-        answers
-    }
-
-    async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        let began = Instant::now();
-        let answer = self.store.put(name, value, options).await;
-        let tally = tally(&answer, |tally, outcome| tally.writes = u64::from(outcome.is_written()));
-        self.note(name.collection, Operation::Put, began, tally);
-        answer
-    }
-
-    async fn put_many(
-        &self,
-        collection: &str,
-        items: &[PutItem<'_>],
-        options: &PutOptions,
-    ) -> Result<Vec<Result<Written>>> {
-        let began = Instant::now();
-        let answers = self.store.put_many(collection, items, options).await;
-        let count = |tally: &mut Tally, _: &Written| tally.writes += 1;
-        self.note_bulk(collection, Operation::PutMany, began, items.len(), &answers, count);
-        answers
-    }
-
-    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        let began = Instant::now();
-        let answer = self.store.delete(name, options).await;
-        let tally = tally(&answer, |tally, outcome| {
-            meet(tally, *outcome != DeleteOutcome::Missing);
-            tally.deletes = u64::from(*outcome == DeleteOutcome::Deleted);
-        });
-        self.note(name.collection, Operation::Delete, began, tally);
-        answer
-    }
-
-    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        let began = Instant::now();
-        let answers = self.store.delete_many(collection, keys, options).await;
-        let count = |tally: &mut Tally, removed: &bool| {
-            meet(tally, *removed);
-            tally.deletes += u64::from(*removed);
-        };
-        self.note_bulk(collection, Operation::DeleteMany, began, keys.len(), &answers, count);
-        answers
-    }
-
-    async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        let began = Instant::now();
-        let answer = self.store.modify(name, change, options).await;
-        let tally = tally(&answer, |tally, modified| {
-            meet(tally, modified.before.is_some());
-            let removed = removes(change);
-            tally.writes = u64::from(modified.applied && !removed);
-            tally.deletes = u64::from(modified.applied && removed);
-        });
-        self.note(name.collection, Operation::of_change(change), began, tally);
-        answer
-    }
-
-    async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        let began = Instant::now();
-        let answer = self.store.list(collection, options).await;
-        self.note_call(Some(collection), Operation::List, began, &answer);
-        answer
-    }
-
-    async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        let began = Instant::now();
-        let answer = self.store.collections(options).await;
-        self.note_call(None, Operation::Collections, began, &answer);
-        answer
-    }
-
-    async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        let began = Instant::now();
-        let answer = self.store.count(collection, filter, options).await;
-        self.note_call(Some(collection), Operation::Count, began, &answer);
-        answer
-    }
-
-    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        let began = Instant::now();
-        let answer = self.store.clear(collection, filter, options).await;
-        let tally = tally(&answer, |tally, removed| tally.deletes = *removed);
-        self.note(collection, Operation::Clear, began, tally);
-        answer
-    }
-
-    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        let began = Instant::now();
-        let answer = self.store.destroy(options).await;
-        let tally = tally(&answer, |tally, removed| tally.deletes = *removed);
-        self.statistics.record(None, Operation::Destroy, tally, began.elapsed());
-        answer
-    }
-
-    async fn cull(&self, options: &CallOptions) -> Result<u64> {
-        let began = Instant::now();
-        let answer = self.store.cull(options).await;
-        self.note_call(None, Operation::Cull, began, &answer);
-        answer
-    }
-
-    async fn ping(&self, options: &CallOptions) -> Result<()> {
-        let began = Instant::now();
-        let answer = self.store.ping(options).await;
-        self.note_call(None, Operation::Ping, began, &answer);
-        answer
-    }
-
-    async fn setup(&self) -> Result<()> {
-        let began = Instant::now();
-        let answer = self.store.setup().await;
-        self.note_call(None, Operation::Setup, began, &answer);
-        answer
-    }
-
-    async fn close(&self) -> Result<()> {
-        let began = Instant::now();
-        let answer = self.store.close().await;
-        self.note_call(None, Operation::Close, began, &answer);
-        answer
-    }
-
-    async fn capabilities(&self) -> Result<Capabilities> {
-        let began = Instant::now();
-        let answer = self.store.capabilities().await;
-        self.note_call(None, Operation::Capabilities, began, &answer);
+        let answer = request.send(&self.store).await;
+        let tally = request.tally(&answer);
+        self.statistics.record(request.collection(), request.operation(), tally, began.elapsed());
         answer
     }
 }

@@ -5,9 +5,8 @@
 use std::time::Duration;
 
 use kv_core::{
-    CallOptions, Capabilities, Change, Condition, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind,
-    Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result,
-    Timestamp, Ttl, ValueRef, Written,
+    CallOptions, Change, Condition, Error, ErrorKind, Expiry, GetOptions, Modified, Name, PutItem, PutOptions,
+    PutOutcome, Result, Timestamp, Ttl, ValueRef, Written,
 };
 
 use crate::store::{Store, modify_by_condition};
@@ -112,11 +111,6 @@ impl<S: Store> TtlClamp<S> {
         Ok(self)
     }
 
-    /// The store within.
-    pub fn inner(&self) -> &S {
-        &self.store
-    }
-
     /// The bound that this TTL is beyond.
     fn bound(&self, ttl: Duration) -> Option<Duration> {
         let below = self.min.filter(|min| ttl < *min);
@@ -165,32 +159,12 @@ fn refusal(which: &str, ttl: Duration) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
 
-#[async_trait::async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store> Store for TtlClamp<S> {
-    fn describe(&self) -> Description {
-        self.store.describe().wrapped_in("TtlClamp")
-    }
+impl<S: Store> crate::wrappers::Wrapper for TtlClamp<S> {
+    type Inner = S;
+    const NAME: &'static str = "TtlClamp";
 
-    fn default_collection(&self) -> &str {
-        self.store.default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
-    }
-
-    async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        self.store.get(name, options).await
-    }
-
-    async fn get_many(
-        &self,
-        collection: &str,
-        keys: &[&str],
-        options: &GetOptions,
-    ) -> Result<Vec<Result<Option<Entry>>>> {
-        self.store.get_many(collection, keys, options).await
+    fn inner(&self) -> &S {
+        &self.store
     }
 
     async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
@@ -224,14 +198,6 @@ impl<S: Store> Store for TtlClamp<S> {
         self.store.put_many(collection, &items, options).await
     }
 
-    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        self.store.delete(name, options).await
-    }
-
-    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        self.store.delete_many(collection, keys, options).await
-    }
-
     async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
         let changed = match (*change, self.missing) {
             (Change::Touch(expiry), _) => self.clamped(expiry).map(Change::Touch),
@@ -251,46 +217,6 @@ impl<S: Store> Store for TtlClamp<S> {
             _ => None,
         };
         self.store.modify(name, changed.as_ref().unwrap_or(change), options).await
-    }
-
-    async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        self.store.list(collection, options).await
-    }
-
-    async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        self.store.collections(options).await
-    }
-
-    async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        self.store.count(collection, filter, options).await
-    }
-
-    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        self.store.clear(collection, filter, options).await
-    }
-
-    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        self.store.destroy(options).await
-    }
-
-    async fn cull(&self, options: &CallOptions) -> Result<u64> {
-        self.store.cull(options).await
-    }
-
-    async fn ping(&self, options: &CallOptions) -> Result<()> {
-        self.store.ping(options).await
-    }
-
-    async fn setup(&self) -> Result<()> {
-        self.store.setup().await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.store.close().await
-    }
-
-    async fn capabilities(&self) -> Result<Capabilities> {
-        self.store.capabilities().await
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a stack is made of.
 
 use std::fmt;
-use std::sync::Arc;
 
 use kv_core::{
     CallOptions, Capabilities, Change, Clock, Condition, DEFAULT_COLLECTION, Decision, DeleteOptions, DeleteOutcome,
@@ -14,8 +13,8 @@ use crate::attempts::Attempts;
 /// A store, or a wrapper around one, as a trait object: small, on encoded values, without generics.
 ///
 /// Programs use [`Kv`](crate::Kv). Authors of a backend implement [`Driver`](crate::Driver) and get a store that keeps the
-/// whole contract from [`Managed`](crate::Managed); authors of a wrapper implement this trait and forward *every* method
-/// (`#[deny(clippy::missing_trait_methods)]` on the `impl` holds them to it).
+/// whole contract from [`Managed`](crate::Managed); authors of a wrapper implement [`Wrapper`](crate::wrappers::Wrapper),
+/// which forwards what it does not change.
 ///
 /// # Behaviour
 ///
@@ -186,99 +185,4 @@ pub(crate) async fn modify_by_condition<S: Store + ?Sized>(
 
 fn ended_since(entry: Option<&Entry>, now: Timestamp) -> bool {
     entry.and_then(Entry::expires).is_some_and(|expires| expires <= now)
-}
-
-/// A pointer to a store is that store.
-#[maybe_async::maybe_async]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store + ?Sized> Store for Arc<S> {
-    fn describe(&self) -> Description {
-        (**self).describe()
-    }
-
-    fn default_collection(&self) -> &str {
-        (**self).default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        (**self).now()
-    }
-
-    async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        (**self).get(name, options).await
-    }
-
-    async fn get_many(
-        &self,
-        collection: &str,
-        keys: &[&str],
-        options: &GetOptions,
-    ) -> Result<Vec<Result<Option<Entry>>>> {
-        (**self).get_many(collection, keys, options).await
-    }
-
-    async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        (**self).put(name, value, options).await
-    }
-
-    async fn put_many(
-        &self,
-        collection: &str,
-        items: &[PutItem<'_>],
-        options: &PutOptions,
-    ) -> Result<Vec<Result<Written>>> {
-        (**self).put_many(collection, items, options).await
-    }
-
-    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        (**self).delete(name, options).await
-    }
-
-    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        (**self).delete_many(collection, keys, options).await
-    }
-
-    async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        (**self).modify(name, change, options).await
-    }
-
-    async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        (**self).list(collection, options).await
-    }
-
-    async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        (**self).collections(options).await
-    }
-
-    async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        (**self).count(collection, filter, options).await
-    }
-
-    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        (**self).clear(collection, filter, options).await
-    }
-
-    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        (**self).destroy(options).await
-    }
-
-    async fn cull(&self, options: &CallOptions) -> Result<u64> {
-        (**self).cull(options).await
-    }
-
-    async fn ping(&self, options: &CallOptions) -> Result<()> {
-        (**self).ping(options).await
-    }
-
-    async fn setup(&self) -> Result<()> {
-        (**self).setup().await
-    }
-
-    async fn close(&self) -> Result<()> {
-        (**self).close().await
-    }
-
-    async fn capabilities(&self) -> Result<Capabilities> {
-        (**self).capabilities().await
-    }
 }

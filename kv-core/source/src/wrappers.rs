@@ -7,21 +7,27 @@
 //! | [`Statistics`] | counts and latencies for each collection and operation |
 //! | [`TtlClamp`] | bounds for TTLs, and one for entries without |
 //!
-//! A wrapper forwards every operation, so that listings, conditional writes and capabilities survive any stack. In which
+//! [`Wrapper`] and [`Around`] are what one's own are made of. A wrapper forwards every operation, so that listings, conditional writes and capabilities survive any stack. In which
 //! order wrappers stand matters; what to heed is said with each.
 
+mod around;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
+mod request;
 mod statistics;
 #[cfg(test)]
 mod testing;
 mod ttl_clamp;
+mod wrapper;
 
+pub use around::Around;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
+pub use request::{Effect, Request};
 pub use statistics::Statistics;
 pub use ttl_clamp::TtlClamp;
+pub use wrapper::Wrapper;
 
 #[doc(no_inline)]
 pub use kv_core::{

@@ -4,8 +4,8 @@
 
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions,
-    KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, Timestamp, ValueRef,
-    Written, check_collection,
+    KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, ValueRef, Written,
+    check_collection,
 };
 
 use super::prefix::Prefix;
@@ -96,11 +96,6 @@ impl<S: Store> PrefixCollections<S> {
         self.prefix.as_str()
     }
 
-    /// The store within.
-    pub fn inner(&self) -> &S {
-        &self.store
-    }
-
     /// The stored name of a collection.
     fn stored(&self, collection: &str) -> Result<String> {
         check_collection(collection)?;
@@ -148,20 +143,18 @@ fn renamed_each<T>(mut answers: Vec<Result<T>>, collection: &str) -> Vec<Result<
     answers
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store> Store for PrefixCollections<S> {
+impl<S: Store> crate::wrappers::Wrapper for PrefixCollections<S> {
+    type Inner = S;
+    const NAME: &'static str = "PrefixCollections";
+
+    fn inner(&self) -> &S {
+        &self.store
+    }
+
     fn describe(&self) -> Description {
         let mut description = self.store.describe().wrapped_in("PrefixCollections");
         description.capabilities = self.narrowed(description.capabilities);
         description
-    }
-
-    fn default_collection(&self) -> &str {
-        self.store.default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
@@ -251,22 +244,6 @@ impl<S: Store> Store for PrefixCollections<S> {
                 None => return Ok(destroyed),
             }
         }
-    }
-
-    fn cull(&self, options: &CallOptions) -> Result<u64> {
-        self.store.cull(options)
-    }
-
-    fn ping(&self, options: &CallOptions) -> Result<()> {
-        self.store.ping(options)
-    }
-
-    fn setup(&self) -> Result<()> {
-        self.store.setup()
-    }
-
-    fn close(&self) -> Result<()> {
-        self.store.close()
     }
 
     fn capabilities(&self) -> Result<Capabilities> {

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions,
-    KeyFilter, ListOptions, Listed, Listing, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, Timestamp,
-    ValueRef, Written, check_collection, check_key,
+    KeyFilter, ListOptions, Listed, Listing, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, ValueRef,
+    Written, check_collection, check_key,
 };
 
 use super::prefix::Prefix;
@@ -92,11 +92,6 @@ impl<S: Store> PrefixKeys<S> {
     /// The prefix, without `__`.
     pub fn prefix(&self) -> &str {
         self.prefix.as_str()
-    }
-
-    /// The store within.
-    pub fn inner(&self) -> &S {
-        &self.store
     }
 
     fn check(&self, name: Name<'_>, operation: &'static str) -> Result<()> {
@@ -193,20 +188,18 @@ fn refused(error: Error, operation: &'static str) -> Error {
     error.in_store("PrefixKeys").during(operation)
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store> Store for PrefixKeys<S> {
+impl<S: Store> crate::wrappers::Wrapper for PrefixKeys<S> {
+    type Inner = S;
+    const NAME: &'static str = "PrefixKeys";
+
+    fn inner(&self) -> &S {
+        &self.store
+    }
+
     fn describe(&self) -> Description {
         let mut description = self.store.describe().wrapped_in("PrefixKeys");
         description.capabilities = self.narrowed(description.capabilities);
         description
-    }
-
-    fn default_collection(&self) -> &str {
-        self.store.default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
@@ -289,7 +282,7 @@ impl<S: Store> Store for PrefixKeys<S> {
         let mut seen = HashSet::new();
         let mut count = 0;
         loop {
-            let page = self.list(collection, &listing)?;
+            let page = Store::list(self, collection, &listing)?;
             if repeats {
                 seen.extend(page.items.into_iter().map(|line| line.key));
             } else {
@@ -311,9 +304,9 @@ impl<S: Store> Store for PrefixKeys<S> {
         let mut listing = ListOptions::default().with_filter(filter.clone()).with_call(*options);
         let mut cleared = 0;
         loop {
-            let page = self.list(collection, &listing)?;
+            let page = Store::list(self, collection, &listing)?;
             let keys: Vec<&str> = page.items.iter().map(|line| line.key.as_str()).collect();
-            for removed in self.delete_many(collection, &keys, options)? {
+            for removed in Store::delete_many(self, collection, &keys, options)? {
                 cleared += u64::from(removed?);
             }
             match page.next {
@@ -337,22 +330,6 @@ impl<S: Store> Store for PrefixKeys<S> {
                 None => return Ok(destroyed),
             }
         }
-    }
-
-    fn cull(&self, options: &CallOptions) -> Result<u64> {
-        self.store.cull(options)
-    }
-
-    fn ping(&self, options: &CallOptions) -> Result<()> {
-        self.store.ping(options)
-    }
-
-    fn setup(&self) -> Result<()> {
-        self.store.setup()
-    }
-
-    fn close(&self) -> Result<()> {
-        self.store.close()
     }
 
     fn capabilities(&self) -> Result<Capabilities> {

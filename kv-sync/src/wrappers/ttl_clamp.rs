@@ -5,9 +5,8 @@
 use std::time::Duration;
 
 use kv_core::{
-    CallOptions, Capabilities, Change, Condition, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind,
-    Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result,
-    Timestamp, Ttl, ValueRef, Written,
+    CallOptions, Change, Condition, Error, ErrorKind, Expiry, GetOptions, Modified, Name, PutItem, PutOptions,
+    PutOutcome, Result, Timestamp, Ttl, ValueRef, Written,
 };
 
 use crate::store::{Store, modify_by_condition};
@@ -111,11 +110,6 @@ impl<S: Store> TtlClamp<S> {
         Ok(self)
     }
 
-    /// The store within.
-    pub fn inner(&self) -> &S {
-        &self.store
-    }
-
     /// The bound that this TTL is beyond.
     fn bound(&self, ttl: Duration) -> Option<Duration> {
         let below = self.min.filter(|min| ttl < *min);
@@ -164,26 +158,12 @@ fn refusal(which: &str, ttl: Duration) -> Error {
     Error::new(ErrorKind::Configuration, message)
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store> Store for TtlClamp<S> {
-    fn describe(&self) -> Description {
-        self.store.describe().wrapped_in("TtlClamp")
-    }
+impl<S: Store> crate::wrappers::Wrapper for TtlClamp<S> {
+    type Inner = S;
+    const NAME: &'static str = "TtlClamp";
 
-    fn default_collection(&self) -> &str {
-        self.store.default_collection()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.store.now()
-    }
-
-    fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        self.store.get(name, options)
-    }
-
-    fn get_many(&self, collection: &str, keys: &[&str], options: &GetOptions) -> Result<Vec<Result<Option<Entry>>>> {
-        self.store.get_many(collection, keys, options)
+    fn inner(&self) -> &S {
+        &self.store
     }
 
     fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
@@ -212,14 +192,6 @@ impl<S: Store> Store for TtlClamp<S> {
         self.store.put_many(collection, &items, options)
     }
 
-    fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        self.store.delete(name, options)
-    }
-
-    fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        self.store.delete_many(collection, keys, options)
-    }
-
     fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
         let changed = match (*change, self.missing) {
             (Change::Touch(expiry), _) => self.clamped(expiry).map(Change::Touch),
@@ -239,46 +211,6 @@ impl<S: Store> Store for TtlClamp<S> {
             _ => None,
         };
         self.store.modify(name, changed.as_ref().unwrap_or(change), options)
-    }
-
-    fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        self.store.list(collection, options)
-    }
-
-    fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        self.store.collections(options)
-    }
-
-    fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        self.store.count(collection, filter, options)
-    }
-
-    fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        self.store.clear(collection, filter, options)
-    }
-
-    fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        self.store.destroy(options)
-    }
-
-    fn cull(&self, options: &CallOptions) -> Result<u64> {
-        self.store.cull(options)
-    }
-
-    fn ping(&self, options: &CallOptions) -> Result<()> {
-        self.store.ping(options)
-    }
-
-    fn setup(&self) -> Result<()> {
-        self.store.setup()
-    }
-
-    fn close(&self) -> Result<()> {
-        self.store.close()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.store.capabilities()
     }
 }
 

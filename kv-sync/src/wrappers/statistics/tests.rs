@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use kv_core::{Condition, DEFAULT_COLLECTION, Latency, Metadata, Operation as Op};
+use kv_core::{
+    Condition, DEFAULT_COLLECTION, DeleteOutcome, GetOptions, KeyFilter, Latency, Metadata, Operation as Op, PutItem,
+    PutOptions, Tally, ValueRef,
+};
 
 use super::super::testing::{Damaged, secs, stopped};
 use super::*;

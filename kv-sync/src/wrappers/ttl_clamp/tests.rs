@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kv_core::{DEFAULT_COLLECTION, ManualClock, Metadata, TimeLeft};
+use kv_core::{DEFAULT_COLLECTION, KeyFilter, ManualClock, Metadata, TimeLeft};
 
 use super::super::testing::{Interrupted, Meanwhile, secs, stopped};
 use super::*;
