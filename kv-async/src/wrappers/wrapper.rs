@@ -199,17 +199,17 @@ pub trait Wrapper: fmt::Debug + Send + Sync + 'static {
     }
 
     /// See [`Store::setup`].
-    fn setup<'a>(&'a self) -> impl Future<Output = Result<()>> + Send {
+    fn setup(&self) -> impl Future<Output = Result<()>> + Send {
         self.inner().setup()
     }
 
     /// See [`Store::close`].
-    fn close<'a>(&'a self) -> impl Future<Output = Result<()>> + Send {
+    fn close(&self) -> impl Future<Output = Result<()>> + Send {
         self.inner().close()
     }
 
     /// See [`Store::capabilities`].
-    fn capabilities<'a>(&'a self) -> impl Future<Output = Result<Capabilities>> + Send {
+    fn capabilities(&self) -> impl Future<Output = Result<Capabilities>> + Send {
         self.inner().capabilities()
     }
 }

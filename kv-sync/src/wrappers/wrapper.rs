@@ -166,17 +166,17 @@ pub trait Wrapper: fmt::Debug + Send + Sync + 'static {
     }
 
     /// See [`Store::setup`].
-    fn setup<'a>(&'a self) -> Result<()> {
+    fn setup(&self) -> Result<()> {
         self.inner().setup()
     }
 
     /// See [`Store::close`].
-    fn close<'a>(&'a self) -> Result<()> {
+    fn close(&self) -> Result<()> {
         self.inner().close()
     }
 
     /// See [`Store::capabilities`].
-    fn capabilities<'a>(&'a self) -> Result<Capabilities> {
+    fn capabilities(&self) -> Result<Capabilities> {
         self.inner().capabilities()
     }
 }
