@@ -53,11 +53,6 @@ impl Collection {
         &self.store
     }
 
-    /// The object itself: a call through its pointer would pass one boxed future more.
-    pub(crate) fn dyn_store(&self) -> &dyn Store {
-        &*self.store
-    }
-
     /// What every call through this handle is given.
     pub fn call_options(&self) -> CallOptions {
         self.call
@@ -106,7 +101,7 @@ impl Collection {
     ///
     /// [`Corrupted`](kv_core::ErrorKind::Corrupted) if the record cannot be read.
     pub async fn get_entry(&self, key: &str) -> Result<Option<Entry>> {
-        self.dyn_store().get(self.at(key), &self.reading()).await
+        self.store.get(self.at(key), &self.reading()).await
     }
 
     /// Reads a bytes value.
@@ -149,7 +144,7 @@ impl Collection {
     /// Those of [`get_entry`](Self::get_entry), each at its own position.
     pub async fn get_entries(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Result<Option<Entry>>>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        self.dyn_store().get_many(&self.name, &keys, &self.reading()).await
+        self.store.get_many(&self.name, &keys, &self.reading()).await
     }
 
     /// Whether there is a live entry.
@@ -168,7 +163,7 @@ impl Collection {
     /// [`Corrupted`](kv_core::ErrorKind::Corrupted) if the record cannot be read.
     pub async fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
         let head = self.head(key).await?;
-        Ok(head.map(|entry| time_left(&entry, self.dyn_store().now())))
+        Ok(head.map(|entry| time_left(&entry, self.store.now())))
     }
 
     /// How much longer each entry is there: one answer for each key, in order.
@@ -178,8 +173,8 @@ impl Collection {
     /// Those of [`ttl`](Self::ttl), each at its own position.
     pub async fn ttl_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Result<Option<TimeLeft>>>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        let heads = self.dyn_store().get_many(&self.name, &keys, &self.reading().head_only()).await?;
-        let now = self.dyn_store().now();
+        let heads = self.store.get_many(&self.name, &keys, &self.reading().head_only()).await?;
+        let now = self.store.now();
         Ok(heads.into_iter().map(|head| Ok(head?.map(|entry| time_left(&entry, now)))).collect())
     }
 
@@ -193,7 +188,7 @@ impl Collection {
     }
 
     async fn head(&self, key: &str) -> Result<Option<Entry>> {
-        self.dyn_store().get(self.at(key), &self.reading().head_only()).await
+        self.store.get(self.at(key), &self.reading().head_only()).await
     }
 }
 
@@ -231,10 +226,10 @@ impl Collection {
     /// Those of [`put_with`](Self::put_with).
     pub async fn put_value(&self, key: &str, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
         if self.call == CallOptions::default() || options.call.timeout.is_some() {
-            return self.dyn_store().put(self.at(key), value, options).await;
+            return self.store.put(self.at(key), value, options).await;
         }
         let options = options.clone().with_call(self.call_or(options.call));
-        self.dyn_store().put(self.at(key), value, &options).await
+        self.store.put(self.at(key), value, &options).await
     }
 
     /// Writes a permanent bytes entry in place of whatever was there.
@@ -243,7 +238,7 @@ impl Collection {
     ///
     /// [`TooLarge`](kv_core::ErrorKind::TooLarge).
     pub async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<Written> {
-        let outcome = self.dyn_store().put(self.at(key), ValueRef::Bytes(bytes), &self.writing()).await?;
+        let outcome = self.store.put(self.at(key), ValueRef::Bytes(bytes), &self.writing()).await?;
         unconditional(outcome)
     }
 
@@ -282,7 +277,7 @@ impl Collection {
     /// Those of [`put_many`](Self::put_many).
     pub async fn put_items(&self, items: &[PutItem<'_>], options: &PutOptions) -> Result<Vec<Result<Written>>> {
         let options = options.clone().with_call(self.call_or(options.call));
-        self.dyn_store().put_many(&self.name, items, &options).await
+        self.store.put_many(&self.name, items, &options).await
     }
 
     /// Writes a permanent entry where there is none; answers whether it did.
@@ -334,7 +329,7 @@ impl Collection {
         options: &PutOptions,
     ) -> Result<Written> {
         let value = self.encode(key, value, "put")?;
-        let outcome = self.dyn_store().put(self.at(key), value.as_ref(), options).await?;
+        let outcome = self.store.put(self.at(key), value.as_ref(), options).await?;
         unconditional(outcome)
     }
 
@@ -345,7 +340,7 @@ impl Collection {
     /// None of its own: a record that cannot be read is removed too.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         let options = DeleteOptions::default().with_call(self.call);
-        Ok(self.dyn_store().delete(self.at(key), &options).await? == DeleteOutcome::Deleted)
+        Ok(self.store.delete(self.at(key), &options).await? == DeleteOutcome::Deleted)
     }
 
     /// Removes an entry if it is in this state.
@@ -355,7 +350,7 @@ impl Collection {
     /// None of its own.
     pub async fn delete_if_revision(&self, key: &str, revision: &Revision) -> Result<DeleteOutcome> {
         let options = DeleteOptions::default().with_condition(Condition::IfRevision(revision.clone()));
-        self.dyn_store().delete(self.at(key), &options.with_call(self.call)).await
+        self.store.delete(self.at(key), &options.with_call(self.call)).await
     }
 
     /// Removes entries with one round trip, or the fewest that the backend allows; answers how many live ones there were.
@@ -366,7 +361,7 @@ impl Collection {
     /// The first of those met; the other keys are removed all the same.
     pub async fn delete_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<u64> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        let answers = self.dyn_store().delete_many(&self.name, &keys, &self.call).await?;
+        let answers = self.store.delete_many(&self.name, &keys, &self.call).await?;
         answers.into_iter().try_fold(0, |count, removed| Ok(count + u64::from(removed?)))
     }
 }
@@ -377,7 +372,7 @@ impl Collection {
 /// [`get_and_put`](Collection::get_and_put) alone replaces the record whole.
 impl Collection {
     async fn modify(&self, key: &str, change: &Change<'_>) -> Result<Modified> {
-        self.dyn_store().modify(self.at(key), change, &self.call).await
+        self.store.modify(self.at(key), change, &self.call).await
     }
 
     /// Adds to an integer and answers the sum; a missing one is 0.
@@ -492,7 +487,7 @@ impl Collection {
                 (None, None) => true,
                 (None, Some(_)) => {
                     let options = DeleteOptions::default().with_condition(condition).with_call(self.call);
-                    self.dyn_store().delete(self.at(key), &options).await? == DeleteOutcome::Deleted
+                    self.store.delete(self.at(key), &options).await? == DeleteOutcome::Deleted
                 }
                 (Some(new), before) => {
                     let value = self.encode(key, new, "update")?;
@@ -500,10 +495,10 @@ impl Collection {
                         .as_ref()
                         .map_or_else(PutOptions::default, |entry| PutOptions::of_record(&entry.record()));
                     let options = options.with_condition(condition).with_call(self.call);
-                    match self.dyn_store().put(self.at(key), value.as_ref(), &options).await {
+                    match self.store.put(self.at(key), value.as_ref(), &options).await {
                         Ok(outcome) => outcome.is_written(),
                         // It ended in between, so what is there now is another state, and there is none.
-                        Err(_) if has_ended(before.as_ref(), self.dyn_store().now()) => false,
+                        Err(_) if has_ended(before.as_ref(), self.store.now()) => false,
                         Err(error) => return Err(error),
                     }
                 }
@@ -566,7 +561,7 @@ impl Collection {
     ///
     /// [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument) for a limit of 0 and for a cursor of another listing.
     pub async fn keys(&self, options: &ListOptions) -> Result<Page<String>> {
-        let page = self.dyn_store().list(&self.name, &self.listing(options)).await?;
+        let page = self.store.list(&self.name, &self.listing(options)).await?;
         Ok(page.map(|line| line.key))
     }
 
@@ -577,7 +572,7 @@ impl Collection {
     ///
     /// Those of [`keys`](Self::keys).
     pub async fn entries(&self, options: &ListOptions) -> Result<Page<KeyAndEntry>> {
-        let page = self.dyn_store().list(&self.name, &self.listing(options).with_entries()).await?;
+        let page = self.store.list(&self.name, &self.listing(options).with_entries()).await?;
         Ok(entries(page))
     }
 
@@ -615,7 +610,7 @@ impl Collection {
     ///
     /// None of its own.
     pub async fn count(&self, filter: &KeyFilter) -> Result<u64> {
-        self.dyn_store().count(&self.name, filter, &self.call).await
+        self.store.count(&self.name, filter, &self.call).await
     }
 
     /// Removes the entries that the filter asks for; answers how many live ones there were.
@@ -624,7 +619,7 @@ impl Collection {
     ///
     /// None of its own.
     pub async fn delete_matching(&self, filter: &KeyFilter) -> Result<u64> {
-        self.dyn_store().clear(&self.name, filter, &self.call).await
+        self.store.clear(&self.name, filter, &self.call).await
     }
 
     /// Removes all entries of the collection; answers how many live ones there were.

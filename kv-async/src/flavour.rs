@@ -23,6 +23,11 @@ pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// Lets other tasks run.
+pub(crate) async fn breathe() {
+    tokio::task::yield_now().await;
+}
+
 /// Keeps what is rarely run out of the state of what often is: every call allocates its state.
 #[cold]
 pub(crate) fn cold<F: Future>(future: F) -> std::pin::Pin<Box<F>> {

@@ -65,7 +65,7 @@ impl Kv {
     ///
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend cannot tell.
     pub async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        self.root.dyn_store().collections(options).await
+        self.root.store().collections(options).await
     }
 
     /// Lists all collections that hold live entries.
@@ -92,7 +92,7 @@ impl Kv {
     ///
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend does it alone.
     pub async fn cull(&self) -> Result<u64> {
-        self.root.dyn_store().cull(&self.root.call_options()).await
+        self.root.store().cull(&self.root.call_options()).await
     }
 
     /// Culls now and then every `interval`, in the background, until what this answers is dropped.
@@ -129,7 +129,7 @@ impl Kv {
     ///
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend cannot tell what is the store's.
     pub async fn destroy(&self) -> Result<u64> {
-        self.root.dyn_store().destroy(&self.root.call_options()).await
+        self.root.store().destroy(&self.root.call_options()).await
     }
 
     /// Asks the backend for a sign of life.
@@ -138,7 +138,7 @@ impl Kv {
     ///
     /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout).
     pub async fn ping(&self) -> Result<()> {
-        self.root.dyn_store().ping(&self.root.call_options()).await
+        self.root.store().ping(&self.root.call_options()).await
     }
 
     /// Sets the store up now instead of at its first use.
@@ -147,7 +147,7 @@ impl Kv {
     ///
     /// What the first use would have met. The next use tries again.
     pub async fn setup(&self) -> Result<()> {
-        self.root.dyn_store().setup().await
+        self.root.store().setup().await
     }
 
     /// Lets go of connections and files that the store opened; of a client that was handed in it never does. The next
@@ -157,7 +157,7 @@ impl Kv {
     ///
     /// What the backend met while it closed.
     pub async fn close(&self) -> Result<()> {
-        self.root.dyn_store().close().await
+        self.root.store().close().await
     }
 
     /// What this store, or stack, can do, asking the backend where that matters.
@@ -166,12 +166,12 @@ impl Kv {
     ///
     /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout).
     pub async fn capabilities(&self) -> Result<Capabilities> {
-        self.root.dyn_store().capabilities().await
+        self.root.store().capabilities().await
     }
 
     /// What this store, or stack, is: its name, its stability, what it can do.
     pub fn describe(&self) -> Description {
-        self.root.dyn_store().describe()
+        self.root.store().describe()
     }
 
     /// The store behind this handle.

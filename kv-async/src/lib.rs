@@ -52,6 +52,8 @@ mod culler;
 
 mod items;
 
+mod pointer;
+
 pub use collection::Collection;
 pub use culler::Culler;
 pub use driver::{Context, Driver};

@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::RandomState;
 
+pub use listing::Collections;
+
 use self::bounds::Bounds;
 use self::shard::{HELP, Now, Shard, Slot, Slots, Usage, holds};
 use crate::{
@@ -259,34 +261,33 @@ impl Table {
         modified
     }
 
-    /// Frees every entry that has ended, and tells how many.
-    pub fn cull(&self, now: Timestamp) -> u64 {
+    /// Frees every entry that has ended, shard by shard, and tells how many. Nothing happens until it is asked.
+    pub fn cull(&self, now: Timestamp) -> impl Iterator<Item = u64> {
         let now = Now::from(now);
-        self.take_all(|slots| slots.extract(|slot| slot.has_ended(now)).into_iter(), |_| true)
+        self.take_all(move |slots| slots.extract(|slot| slot.has_ended(now)).into_iter(), |_| true)
     }
 
-    /// Removes everything, and tells how many live entries that were. The table works on, and has given its memory back.
-    pub fn destroy(&self, now: Timestamp) -> u64 {
+    /// Removes everything, shard by shard, and tells how many live entries that were. Nothing happens until it is asked;
+    /// afterwards the table works on, and has given its memory back.
+    pub fn destroy(&self, now: Timestamp) -> impl Iterator<Item = u64> {
         let now = Now::from(now);
-        self.take_all(|slots| std::mem::take(slots).into_slots(), |slot| !slot.has_ended(now))
+        self.take_all(|slots| std::mem::take(slots).into_slots(), move |slot| !slot.has_ended(now))
     }
 
     /// Takes slots out of every shard in turn, drops them when its lock is released, and tells how many `counts`.
-    fn take_all<I: Iterator<Item = Slot>>(
-        &self,
-        mut take: impl FnMut(&mut Slots) -> I,
-        counts: impl Fn(&Slot) -> bool,
-    ) -> u64 {
-        let mut count = 0;
-        for shard in &self.shards {
+    fn take_all<'t, I: Iterator<Item = Slot>>(
+        &'t self,
+        take: impl Fn(&mut Slots) -> I + 't,
+        counts: impl Fn(&Slot) -> bool + 't,
+    ) -> impl Iterator<Item = u64> + 't {
+        self.shards.iter().map(move |shard| {
             let mut slots = shard.write();
             let before = slots.usage();
             let taken = take(&mut slots);
             self.note(before, slots.usage());
             drop(slots);
-            count += taken.filter(&counts).count() as u64;
-        }
-        count
+            taken.filter(&counts).count() as u64
+        })
     }
 
     /// How many entries are stored, with those that have ended and are not freed yet.

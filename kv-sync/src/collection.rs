@@ -53,11 +53,6 @@ impl Collection {
         &self.store
     }
 
-    /// The object itself: a call through its pointer would pass one boxed future more.
-    pub(crate) fn dyn_store(&self) -> &dyn Store {
-        &*self.store
-    }
-
     /// What every call through this handle is given.
     pub fn call_options(&self) -> CallOptions {
         self.call
@@ -106,7 +101,7 @@ impl Collection {
     ///
     /// [`Corrupted`](kv_core::ErrorKind::Corrupted) if the record cannot be read.
     pub fn get_entry(&self, key: &str) -> Result<Option<Entry>> {
-        self.dyn_store().get(self.at(key), &self.reading())
+        self.store.get(self.at(key), &self.reading())
     }
 
     /// Reads a bytes value.
@@ -146,7 +141,7 @@ impl Collection {
     /// Those of [`get_entry`](Self::get_entry), each at its own position.
     pub fn get_entries(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Result<Option<Entry>>>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        self.dyn_store().get_many(&self.name, &keys, &self.reading())
+        self.store.get_many(&self.name, &keys, &self.reading())
     }
 
     /// Whether there is a live entry.
@@ -165,7 +160,7 @@ impl Collection {
     /// [`Corrupted`](kv_core::ErrorKind::Corrupted) if the record cannot be read.
     pub fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
         let head = self.head(key)?;
-        Ok(head.map(|entry| time_left(&entry, self.dyn_store().now())))
+        Ok(head.map(|entry| time_left(&entry, self.store.now())))
     }
 
     /// How much longer each entry is there: one answer for each key, in order.
@@ -175,8 +170,8 @@ impl Collection {
     /// Those of [`ttl`](Self::ttl), each at its own position.
     pub fn ttl_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<Result<Option<TimeLeft>>>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        let heads = self.dyn_store().get_many(&self.name, &keys, &self.reading().head_only())?;
-        let now = self.dyn_store().now();
+        let heads = self.store.get_many(&self.name, &keys, &self.reading().head_only())?;
+        let now = self.store.now();
         Ok(heads.into_iter().map(|head| Ok(head?.map(|entry| time_left(&entry, now)))).collect())
     }
 
@@ -190,7 +185,7 @@ impl Collection {
     }
 
     fn head(&self, key: &str) -> Result<Option<Entry>> {
-        self.dyn_store().get(self.at(key), &self.reading().head_only())
+        self.store.get(self.at(key), &self.reading().head_only())
     }
 }
 
@@ -228,10 +223,10 @@ impl Collection {
     /// Those of [`put_with`](Self::put_with).
     pub fn put_value(&self, key: &str, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
         if self.call == CallOptions::default() || options.call.timeout.is_some() {
-            return self.dyn_store().put(self.at(key), value, options);
+            return self.store.put(self.at(key), value, options);
         }
         let options = options.clone().with_call(self.call_or(options.call));
-        self.dyn_store().put(self.at(key), value, &options)
+        self.store.put(self.at(key), value, &options)
     }
 
     /// Writes a permanent bytes entry in place of whatever was there.
@@ -240,7 +235,7 @@ impl Collection {
     ///
     /// [`TooLarge`](kv_core::ErrorKind::TooLarge).
     pub fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<Written> {
-        let outcome = self.dyn_store().put(self.at(key), ValueRef::Bytes(bytes), &self.writing())?;
+        let outcome = self.store.put(self.at(key), ValueRef::Bytes(bytes), &self.writing())?;
         unconditional(outcome)
     }
 
@@ -279,7 +274,7 @@ impl Collection {
     /// Those of [`put_many`](Self::put_many).
     pub fn put_items(&self, items: &[PutItem<'_>], options: &PutOptions) -> Result<Vec<Result<Written>>> {
         let options = options.clone().with_call(self.call_or(options.call));
-        self.dyn_store().put_many(&self.name, items, &options)
+        self.store.put_many(&self.name, items, &options)
     }
 
     /// Writes a permanent entry where there is none; answers whether it did.
@@ -331,7 +326,7 @@ impl Collection {
         options: &PutOptions,
     ) -> Result<Written> {
         let value = self.encode(key, value, "put")?;
-        let outcome = self.dyn_store().put(self.at(key), value.as_ref(), options)?;
+        let outcome = self.store.put(self.at(key), value.as_ref(), options)?;
         unconditional(outcome)
     }
 
@@ -342,7 +337,7 @@ impl Collection {
     /// None of its own: a record that cannot be read is removed too.
     pub fn delete(&self, key: &str) -> Result<bool> {
         let options = DeleteOptions::default().with_call(self.call);
-        Ok(self.dyn_store().delete(self.at(key), &options)? == DeleteOutcome::Deleted)
+        Ok(self.store.delete(self.at(key), &options)? == DeleteOutcome::Deleted)
     }
 
     /// Removes an entry if it is in this state.
@@ -352,7 +347,7 @@ impl Collection {
     /// None of its own.
     pub fn delete_if_revision(&self, key: &str, revision: &Revision) -> Result<DeleteOutcome> {
         let options = DeleteOptions::default().with_condition(Condition::IfRevision(revision.clone()));
-        self.dyn_store().delete(self.at(key), &options.with_call(self.call))
+        self.store.delete(self.at(key), &options.with_call(self.call))
     }
 
     /// Removes entries with one round trip, or the fewest that the backend allows; answers how many live ones there were.
@@ -363,7 +358,7 @@ impl Collection {
     /// The first of those met; the other keys are removed all the same.
     pub fn delete_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<u64> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        let answers = self.dyn_store().delete_many(&self.name, &keys, &self.call)?;
+        let answers = self.store.delete_many(&self.name, &keys, &self.call)?;
         answers.into_iter().try_fold(0, |count, removed| Ok(count + u64::from(removed?)))
     }
 }
@@ -374,7 +369,7 @@ impl Collection {
 /// [`get_and_put`](Collection::get_and_put) alone replaces the record whole.
 impl Collection {
     fn modify(&self, key: &str, change: &Change<'_>) -> Result<Modified> {
-        self.dyn_store().modify(self.at(key), change, &self.call)
+        self.store.modify(self.at(key), change, &self.call)
     }
 
     /// Adds to an integer and answers the sum; a missing one is 0.
@@ -489,7 +484,7 @@ impl Collection {
                 (None, None) => true,
                 (None, Some(_)) => {
                     let options = DeleteOptions::default().with_condition(condition).with_call(self.call);
-                    self.dyn_store().delete(self.at(key), &options)? == DeleteOutcome::Deleted
+                    self.store.delete(self.at(key), &options)? == DeleteOutcome::Deleted
                 }
                 (Some(new), before) => {
                     let value = self.encode(key, new, "update")?;
@@ -497,10 +492,10 @@ impl Collection {
                         .as_ref()
                         .map_or_else(PutOptions::default, |entry| PutOptions::of_record(&entry.record()));
                     let options = options.with_condition(condition).with_call(self.call);
-                    match self.dyn_store().put(self.at(key), value.as_ref(), &options) {
+                    match self.store.put(self.at(key), value.as_ref(), &options) {
                         Ok(outcome) => outcome.is_written(),
                         // It ended in between, so what is there now is another state, and there is none.
-                        Err(_) if has_ended(before.as_ref(), self.dyn_store().now()) => false,
+                        Err(_) if has_ended(before.as_ref(), self.store.now()) => false,
                         Err(error) => return Err(error),
                     }
                 }
@@ -563,7 +558,7 @@ impl Collection {
     ///
     /// [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument) for a limit of 0 and for a cursor of another listing.
     pub fn keys(&self, options: &ListOptions) -> Result<Page<String>> {
-        let page = self.dyn_store().list(&self.name, &self.listing(options))?;
+        let page = self.store.list(&self.name, &self.listing(options))?;
         Ok(page.map(|line| line.key))
     }
 
@@ -574,7 +569,7 @@ impl Collection {
     ///
     /// Those of [`keys`](Self::keys).
     pub fn entries(&self, options: &ListOptions) -> Result<Page<KeyAndEntry>> {
-        let page = self.dyn_store().list(&self.name, &self.listing(options).with_entries())?;
+        let page = self.store.list(&self.name, &self.listing(options).with_entries())?;
         Ok(entries(page))
     }
 
@@ -612,7 +607,7 @@ impl Collection {
     ///
     /// None of its own.
     pub fn count(&self, filter: &KeyFilter) -> Result<u64> {
-        self.dyn_store().count(&self.name, filter, &self.call)
+        self.store.count(&self.name, filter, &self.call)
     }
 
     /// Removes the entries that the filter asks for; answers how many live ones there were.
@@ -621,7 +616,7 @@ impl Collection {
     ///
     /// None of its own.
     pub fn delete_matching(&self, filter: &KeyFilter) -> Result<u64> {
-        self.dyn_store().clear(&self.name, filter, &self.call)
+        self.store.clear(&self.name, filter, &self.call)
     }
 
     /// Removes all entries of the collection; answers how many live ones there were.

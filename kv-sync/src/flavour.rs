@@ -23,6 +23,9 @@ pub(crate) fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// Lets other tasks run; a matter of the other flavour.
+pub(crate) fn breathe() {}
+
 /// Keeps what is rarely run out of the state of what often is; a matter of the other flavour.
 pub(crate) fn cold<T>(result: T) -> T {
     result

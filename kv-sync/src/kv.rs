@@ -64,7 +64,7 @@ impl Kv {
     ///
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend cannot tell.
     pub fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        self.root.dyn_store().collections(options)
+        self.root.store().collections(options)
     }
 
     /// Lists all collections that hold live entries.
@@ -91,7 +91,7 @@ impl Kv {
     ///
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend does it alone.
     pub fn cull(&self) -> Result<u64> {
-        self.root.dyn_store().cull(&self.root.call_options())
+        self.root.store().cull(&self.root.call_options())
     }
 
     /// Culls now and then every `interval`, in the background, until what this answers is dropped.
@@ -127,7 +127,7 @@ impl Kv {
     ///
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend cannot tell what is the store's.
     pub fn destroy(&self) -> Result<u64> {
-        self.root.dyn_store().destroy(&self.root.call_options())
+        self.root.store().destroy(&self.root.call_options())
     }
 
     /// Asks the backend for a sign of life.
@@ -136,7 +136,7 @@ impl Kv {
     ///
     /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout).
     pub fn ping(&self) -> Result<()> {
-        self.root.dyn_store().ping(&self.root.call_options())
+        self.root.store().ping(&self.root.call_options())
     }
 
     /// Sets the store up now instead of at its first use.
@@ -145,7 +145,7 @@ impl Kv {
     ///
     /// What the first use would have met. The next use tries again.
     pub fn setup(&self) -> Result<()> {
-        self.root.dyn_store().setup()
+        self.root.store().setup()
     }
 
     /// Lets go of connections and files that the store opened; of a client that was handed in it never does. The next
@@ -155,7 +155,7 @@ impl Kv {
     ///
     /// What the backend met while it closed.
     pub fn close(&self) -> Result<()> {
-        self.root.dyn_store().close()
+        self.root.store().close()
     }
 
     /// What this store, or stack, can do, asking the backend where that matters.
@@ -164,12 +164,12 @@ impl Kv {
     ///
     /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout).
     pub fn capabilities(&self) -> Result<Capabilities> {
-        self.root.dyn_store().capabilities()
+        self.root.store().capabilities()
     }
 
     /// What this store, or stack, is: its name, its stability, what it can do.
     pub fn describe(&self) -> Description {
-        self.root.dyn_store().describe()
+        self.root.store().describe()
     }
 
     /// The store behind this handle.

@@ -51,6 +51,8 @@ mod culler;
 
 mod items;
 
+mod pointer;
+
 pub use collection::Collection;
 pub use culler::Culler;
 pub use driver::{Context, Driver};

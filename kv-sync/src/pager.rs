@@ -51,7 +51,7 @@ impl Pages {
     /// The next page with something on it. After an error the same page is asked for again.
     fn next_page(&mut self) -> Result<Option<Page<Listed>>> {
         while !self.done {
-            let page = self.collection.dyn_store().list(self.collection.name(), &self.options)?;
+            let page = self.collection.store().list(self.collection.name(), &self.options)?;
             self.options.cursor.clone_from(&page.next);
             self.done = page.next.is_none();
             if !page.items.is_empty() {

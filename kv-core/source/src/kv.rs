@@ -64,7 +64,7 @@ impl Kv {
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend cannot tell.
     #[maybe_async::maybe_async]
     pub async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        self.root.dyn_store().collections(options).await
+        self.root.store().collections(options).await
     }
 
     /// Lists all collections that hold live entries.
@@ -93,7 +93,7 @@ impl Kv {
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend does it alone.
     #[maybe_async::maybe_async]
     pub async fn cull(&self) -> Result<u64> {
-        self.root.dyn_store().cull(&self.root.call_options()).await
+        self.root.store().cull(&self.root.call_options()).await
     }
 
     /// Culls now and then every `interval`, in the background, until what this answers is dropped.
@@ -132,7 +132,7 @@ impl Kv {
     /// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend cannot tell what is the store's.
     #[maybe_async::maybe_async]
     pub async fn destroy(&self) -> Result<u64> {
-        self.root.dyn_store().destroy(&self.root.call_options()).await
+        self.root.store().destroy(&self.root.call_options()).await
     }
 
     /// Asks the backend for a sign of life.
@@ -142,7 +142,7 @@ impl Kv {
     /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout).
     #[maybe_async::maybe_async]
     pub async fn ping(&self) -> Result<()> {
-        self.root.dyn_store().ping(&self.root.call_options()).await
+        self.root.store().ping(&self.root.call_options()).await
     }
 
     /// Sets the store up now instead of at its first use.
@@ -152,7 +152,7 @@ impl Kv {
     /// What the first use would have met. The next use tries again.
     #[maybe_async::maybe_async]
     pub async fn setup(&self) -> Result<()> {
-        self.root.dyn_store().setup().await
+        self.root.store().setup().await
     }
 
     /// Lets go of connections and files that the store opened; of a client that was handed in it never does. The next
@@ -163,7 +163,7 @@ impl Kv {
     /// What the backend met while it closed.
     #[maybe_async::maybe_async]
     pub async fn close(&self) -> Result<()> {
-        self.root.dyn_store().close().await
+        self.root.store().close().await
     }
 
     /// What this store, or stack, can do, asking the backend where that matters.
@@ -173,12 +173,12 @@ impl Kv {
     /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout).
     #[maybe_async::maybe_async]
     pub async fn capabilities(&self) -> Result<Capabilities> {
-        self.root.dyn_store().capabilities().await
+        self.root.store().capabilities().await
     }
 
     /// What this store, or stack, is: its name, its stability, what it can do.
     pub fn describe(&self) -> Description {
-        self.root.dyn_store().describe()
+        self.root.store().describe()
     }
 
     /// The store behind this handle.

@@ -56,6 +56,10 @@ mod culler;
 #[cfg_attr(not(feature = "is_sync"), path = "items_async.rs")]
 mod items;
 
+#[cfg_attr(feature = "is_sync", path = "pointer_sync.rs")]
+#[cfg_attr(not(feature = "is_sync"), path = "pointer_async.rs")]
+mod pointer;
+
 pub use collection::Collection;
 pub use culler::Culler;
 pub use driver::{Context, Driver};

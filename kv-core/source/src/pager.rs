@@ -51,7 +51,7 @@ impl Pages {
     #[maybe_async::maybe_async]
     async fn next_page(&mut self) -> Result<Option<Page<Listed>>> {
         while !self.done {
-            let page = self.collection.dyn_store().list(self.collection.name(), &self.options).await?;
+            let page = self.collection.store().list(self.collection.name(), &self.options).await?;
             self.options.cursor.clone_from(&page.next);
             self.done = page.next.is_none();
             if !page.items.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::shard::{Now, SLOT_COST, Slot, Slots, Usage, bytes_of};
 use super::{Table, TableOptions};
-use crate::{Entry, Name, Record};
+use crate::{Entry, Name, Record, ValueRef};
 
 /// Buckets that the hand looks at under one lock.
 const WINDOW: usize = 64;
@@ -112,6 +112,14 @@ impl Table {
     /// Whether a record can stand in this table at all: one that is larger than `max_bytes` alone cannot.
     pub fn fits(&self, name: Name<'_>, record: &Record<'_>) -> bool {
         self.bounds.as_ref().is_none_or(|bounds| bounds.fits(SLOT_COST + Entry::footprint_of(name, record)))
+    }
+
+    /// The bytes of the largest value that can stand in this table, under the shortest names; `None` without a bound.
+    pub fn max_value_bytes(&self) -> Option<usize> {
+        let empty = Record::new(ValueRef::Bytes(&[]), 0);
+        let least = SLOT_COST + Entry::footprint_of(Name::new("c", "k"), &empty);
+        let most = self.bounds.as_ref().map(|bounds| bounds.most.bytes).filter(|most| *most < usize::MAX);
+        most.map(|most| most.saturating_sub(least))
     }
 
     /// Evicts entries other than the one of this name until the bounds hold.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::Table;
-use super::shard::{Now, Slot, key_of};
+use super::shard::{Now, Shard, Slot, key_of};
 use crate::{Cursor, Entry, KeyFilter, ListOptions, Listed, Page, Result, Timestamp};
 
 /// Entries that a page looks at, wanted or not, before it ends short: a call stays short in a large table that holds
@@ -138,63 +138,96 @@ impl Table {
         Window { found, seen, end }
     }
 
-    /// A page of the names of collections that have a live entry, sorted; the filter is about the names.
+    /// A page of the names of collections that have a live entry, sorted; the filter is about the names. It is gathered
+    /// shard by shard.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a limit of 0, and for a cursor that no such
     /// listing gave.
-    pub fn collections(&self, options: &ListOptions, now: Timestamp) -> Result<Page<String>> {
+    pub fn collections<'t>(&'t self, options: &'t ListOptions, now: Timestamp) -> Result<Collections<'t>> {
         options.check()?;
-        let now = Now::from(now);
         let after = match &options.cursor {
             None => "",
             Some(cursor) => cursor.as_str().strip_prefix('c').ok_or_else(|| cursor.refusal())?,
         };
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        for shard in &self.shards {
-            // Neighbours are often of the same collection.
-            let mut known: &[u8] = &[];
-            let slots = shard.read();
-            for slot in slots.iter().filter(|slot| !slot.has_ended(now)) {
-                let (collection, _) = slot.entry.names();
-                if collection == known {
-                    continue;
-                }
-                known = collection;
-                let name = std::str::from_utf8(collection).unwrap_or_default();
-                if name <= after || names.contains(name) || !options.filter.matches(name) {
-                    continue;
-                }
-                // One more than the page takes tells that there is more.
-                names.insert(name.to_owned());
-                if names.len() > options.limit.saturating_add(1) {
-                    names.pop_last();
-                }
-            }
-        }
-        if names.len() > options.limit {
-            names.pop_last();
-            let next = names.last().map(|name| Cursor::new(format!("c{name}")));
-            return Ok(Page::new(names.into_iter().collect(), next));
-        }
-        Ok(Page::new(names.into_iter().collect(), None))
+        Ok(Collections { shards: self.shards.iter(), options, after, now: Now::from(now), names: BTreeSet::new() })
     }
 
-    /// How many live entries of the collection the filter takes.
-    pub fn count(&self, collection: &str, filter: &KeyFilter, now: Timestamp) -> u64 {
+    /// How many live entries of the collection the filter takes, shard by shard.
+    pub fn count<'t>(
+        &'t self,
+        collection: &'t str,
+        filter: &'t KeyFilter,
+        now: Timestamp,
+    ) -> impl Iterator<Item = u64> + 't {
         let now = Now::from(now);
-        let wanted = |slot: &&Slot| takes(filter, slot, collection) && !slot.has_ended(now);
-        self.shards.iter().map(|shard| shard.read().iter().filter(wanted).count() as u64).sum()
+        let wanted = move |slot: &&Slot| takes(filter, slot, collection) && !slot.has_ended(now);
+        self.shards.iter().map(move |shard| shard.read().iter().filter(wanted).count() as u64)
     }
 
-    /// Removes the entries of the collection that the filter takes, and tells how many live ones that were.
-    pub fn clear(&self, collection: &str, filter: &KeyFilter, now: Timestamp) -> u64 {
+    /// Removes the entries of the collection that the filter takes, shard by shard, and tells how many live ones that
+    /// were. Nothing happens until it is asked.
+    pub fn clear<'t>(
+        &'t self,
+        collection: &'t str,
+        filter: &'t KeyFilter,
+        now: Timestamp,
+    ) -> impl Iterator<Item = u64> + 't {
         let now = Now::from(now);
         self.take_all(
-            |slots| slots.extract(|slot| takes(filter, slot, collection)).into_iter(),
-            |slot| !slot.has_ended(now),
+            move |slots| slots.extract(|slot| takes(filter, slot, collection)).into_iter(),
+            move |slot| !slot.has_ended(now),
         )
+    }
+}
+
+/// A page of collections that is being gathered; see [`Table::collections`].
+#[derive(Debug)]
+pub struct Collections<'t> {
+    shards: std::slice::Iter<'t, Shard>,
+    options: &'t ListOptions,
+    after: &'t str,
+    now: Now,
+    names: BTreeSet<String>,
+}
+
+impl Collections<'_> {
+    /// Looks through the next shard, if there is one.
+    pub fn step(&mut self) -> bool {
+        let Some(shard) = self.shards.next() else { return false };
+        // Neighbours are often of the same collection.
+        let mut known: &[u8] = &[];
+        let slots = shard.read();
+        for slot in slots.iter().filter(|slot| !slot.has_ended(self.now)) {
+            let (collection, _) = slot.entry.names();
+            if collection == known {
+                continue;
+            }
+            known = collection;
+            let name = std::str::from_utf8(collection).unwrap_or_default();
+            if name <= self.after || self.names.contains(name) || !self.options.filter.matches(name) {
+                continue;
+            }
+            // One more than the page takes tells that there is more.
+            self.names.insert(name.to_owned());
+            if self.names.len() > self.options.limit.saturating_add(1) {
+                self.names.pop_last();
+            }
+        }
+        true
+    }
+
+    /// The page, after the shards that are left.
+    pub fn page(mut self) -> Page<String> {
+        while self.step() {}
+        let mut names = self.names;
+        let mut next = None;
+        if names.len() > self.options.limit {
+            names.pop_last();
+            next = names.last().map(|name| Cursor::new(format!("c{name}")));
+        }
+        Page::new(names.into_iter().collect(), next)
     }
 }
 

@@ -3,7 +3,6 @@
 //! What a wrapper says of itself.
 
 use std::fmt;
-use std::sync::Arc;
 
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, GetOptions, KeyFilter,
@@ -261,19 +260,5 @@ impl<W: Wrapper> Store for W {
 
     fn capabilities(&self) -> Result<Capabilities> {
         Wrapper::capabilities(self)
-    }
-}
-
-/// A pointer to a store is that store.
-impl<S: Store + ?Sized> Wrapper for Arc<S> {
-    type Inner = S;
-    const NAME: &'static str = "Arc";
-
-    fn inner(&self) -> &S {
-        self
-    }
-
-    fn describe(&self) -> Description {
-        (**self).describe()
     }
 }

@@ -7,6 +7,7 @@ use kv_core::{
 };
 
 use crate::driver::{Context, Driver, written};
+use crate::flavour;
 use crate::managed::Managed;
 
 /// A store in this process's memory: as fast as a sharded map, bounded by entries and by bytes if wished.
@@ -38,7 +39,7 @@ pub type MemoryOptions = TableOptions;
 impl MemoryStore {
     /// An empty store without bounds.
     pub fn new() -> Self {
-        Self::from_driver(MemoryDriver { table: Table::new(TableOptions::default()), max_value_bytes: None })
+        Self::from_driver(MemoryDriver { table: Table::new(TableOptions::default()) })
     }
 
     /// An empty store with bounds.
@@ -50,9 +51,7 @@ impl MemoryStore {
         if options.max_entries == Some(0) || options.max_bytes == Some(0) {
             return Err(Error::new(ErrorKind::Configuration, "a bound of a memory store is 0; it takes 1 or more"));
         }
-        // What fits no empty store fits never.
-        let max_value_bytes = options.max_bytes.map(|bytes| bytes as u64);
-        Ok(Self::from_driver(MemoryDriver { table: Table::new(options), max_value_bytes }))
+        Ok(Self::from_driver(MemoryDriver { table: Table::new(options) }))
     }
 }
 
@@ -66,7 +65,6 @@ impl Default for MemoryStore {
 #[derive(Debug)]
 pub struct MemoryDriver {
     table: Table,
-    max_value_bytes: Option<u64>,
 }
 
 impl MemoryDriver {
@@ -85,6 +83,25 @@ impl MemoryDriver {
         self.table.bytes()
     }
 
+    /// The sum of the steps. Those of a large table, of which each takes about a millisecond for a million entries, let
+    /// others run in between.
+    #[maybe_async::maybe_async]
+    async fn sum(&self, steps: impl Iterator<Item = u64> + Send) -> u64 {
+        let is_large = self.is_large();
+        let mut sum = 0;
+        for step in steps {
+            sum += step;
+            if is_large {
+                flavour::breathe().await;
+            }
+        }
+        sum
+    }
+
+    fn is_large(&self) -> bool {
+        self.table.len() > 10_000
+    }
+
     fn check_fits(&self, name: Name<'_>, record: &Record<'_>) -> Result<()> {
         if self.table.fits(name, record) {
             return Ok(());
@@ -99,7 +116,7 @@ impl Driver for MemoryDriver {
 
     fn describe(&self) -> Description {
         let mut capabilities = super::in_process(false);
-        capabilities.max_value_bytes = self.max_value_bytes;
+        capabilities.max_value_bytes = self.table.max_value_bytes().map(|bytes| bytes as u64);
         Description::new(Self::KIND, Stability::Stable, capabilities)
     }
 
@@ -170,22 +187,29 @@ impl Driver for MemoryDriver {
     }
 
     async fn collections(&self, options: &ListOptions, cx: Context<'_>) -> Result<Page<String>> {
-        self.table.collections(options, cx.now)
+        let mut collections = self.table.collections(options, cx.now)?;
+        let is_large = self.is_large();
+        while collections.step() {
+            if is_large {
+                flavour::breathe().await;
+            }
+        }
+        Ok(collections.page())
     }
 
     async fn count(&self, collection: &str, filter: &KeyFilter, cx: Context<'_>) -> Result<u64> {
-        Ok(self.table.count(collection, filter, cx.now))
+        Ok(self.sum(self.table.count(collection, filter, cx.now)).await)
     }
 
     async fn clear(&self, collection: &str, filter: &KeyFilter, cx: Context<'_>) -> Result<u64> {
-        Ok(self.table.clear(collection, filter, cx.now))
+        Ok(self.sum(self.table.clear(collection, filter, cx.now)).await)
     }
 
     async fn destroy(&self, cx: Context<'_>) -> Result<u64> {
-        Ok(self.table.destroy(cx.now))
+        Ok(self.sum(self.table.destroy(cx.now)).await)
     }
 
     async fn cull(&self, cx: Context<'_>) -> Result<u64> {
-        Ok(self.table.cull(cx.now))
+        Ok(self.sum(self.table.cull(cx.now)).await)
     }
 }

@@ -1,7 +1,6 @@
 //! What a wrapper says of itself.
 
 use std::fmt;
-use std::sync::Arc;
 
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, GetOptions, KeyFilter,
@@ -304,19 +303,5 @@ impl<W: Wrapper> Store for W {
 
     async fn capabilities(&self) -> Result<Capabilities> {
         Wrapper::capabilities(self).await
-    }
-}
-
-/// A pointer to a store is that store.
-impl<S: Store + ?Sized> Wrapper for Arc<S> {
-    type Inner = S;
-    const NAME: &'static str = "Arc";
-
-    fn inner(&self) -> &S {
-        self
-    }
-
-    fn describe(&self) -> Description {
-        (**self).describe()
     }
 }

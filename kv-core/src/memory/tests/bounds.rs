@@ -21,7 +21,7 @@ fn the_bound_on_entries_holds_after_every_put_and_spares_the_entry_put() {
         assert_eq!(table.len(), most.max(1));
         assert!(table.get(name("z")).is_some());
         assert_eq!(stored(&table), table.usage());
-        assert_eq!(table.destroy(START), most.max(1) as u64);
+        assert_eq!(table.destroy(START).sum::<u64>(), most.max(1) as u64);
         assert_eq!(table.usage(), Usage::default());
     }
 }
@@ -142,4 +142,15 @@ fn one_large_entry_takes_the_place_of_many() {
     assert!(table.bytes() <= 1 << 20, "{}", table.bytes());
     assert_eq!(table.get(name("large")).unwrap().as_bytes(), Some(&large[..]));
     assert_eq!(stored(&table), table.usage());
+}
+
+#[test]
+fn the_largest_value_is_taken_and_one_byte_more_is_not() {
+    let table = Table::new(TableOptions::default().with_max_bytes(1000));
+    let value = vec![7; table.max_value_bytes().unwrap()];
+    let record = Record::new(ValueRef::Bytes(&value), 1);
+    assert!(table.fits(Name::new("c", "k"), &record));
+    assert!(!table.fits(Name::new("c", "kk"), &record));
+    assert_eq!(Table::default().max_value_bytes(), None);
+    assert_eq!(Table::new(TableOptions::default().with_max_entries(1)).max_value_bytes(), None);
 }

@@ -200,26 +200,26 @@ impl Model {
             }
             Step::Collections(limit) => {
                 let live: Vec<&str> = COLLECTIONS.into_iter().filter(|c| !self.keys(c, "").is_empty()).collect();
-                let page = table.collections(&ListOptions::default().with_limit(*limit), now).unwrap();
+                let page = table.collections(&ListOptions::default().with_limit(*limit), now).unwrap().page();
                 assert_eq!(page.items, live[..live.len().min(*limit)]);
                 assert_eq!(page.next.is_some(), live.len() > *limit);
             }
             Step::Clear(c, prefix) => {
                 let filter = KeyFilter::starting_with(prefixes[*prefix]);
                 let live = self.keys(COLLECTIONS[*c], prefixes[*prefix]).len() as u64;
-                assert_eq!(table.count(COLLECTIONS[*c], &filter, now), live);
-                assert_eq!(table.clear(COLLECTIONS[*c], &filter, now), live);
+                assert_eq!(table.count(COLLECTIONS[*c], &filter, now).sum::<u64>(), live);
+                assert_eq!(table.clear(COLLECTIONS[*c], &filter, now).sum::<u64>(), live);
                 self.entries.retain(|(its, key), _| *its != COLLECTIONS[*c] || !key.starts_with(prefixes[*prefix]));
             }
             Step::Cull => {
                 let before = table.len();
                 let live: usize = COLLECTIONS.into_iter().map(|c| self.keys(c, "").len()).sum();
-                assert_eq!(table.cull(now), (before - live) as u64);
+                assert_eq!(table.cull(now).sum::<u64>(), (before - live) as u64);
                 assert_eq!(table.len(), live);
             }
             Step::Destroy => {
                 let live: usize = COLLECTIONS.into_iter().map(|c| self.keys(c, "").len()).sum();
-                assert_eq!(table.destroy(now), live as u64);
+                assert_eq!(table.destroy(now).sum::<u64>(), live as u64);
                 assert_eq!(table.usage(), Usage::default());
                 self.entries.clear();
             }
