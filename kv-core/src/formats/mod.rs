@@ -101,19 +101,20 @@ pub fn encode(name: Name<'_>, record: &Record<'_>, stamp: &mut Stamp, out: &mut 
 /// [`ErrorKind::Corrupted`] if it is foreign, damaged, or of a format version this library does not know.
 #[inline]
 pub fn decode(stored: &[u8]) -> Result<Document<'_>> {
-    decode_next(stored, &mut Stamp::default())
+    decode_expected(stored, Name::new("", ""), &mut Stamp::default())
 }
 
-/// [`decode`] for one of many records, with what was learned from those before it.
+/// [`decode`], only faster, for a record that most likely is of this name, and one of many; see
+/// [`document::decode_expected`].
 ///
 /// # Errors
 ///
-/// Those of [`decode`].
+/// Those of [`decode`]. Another name is none.
 #[inline]
-pub fn decode_next<'a>(stored: &'a [u8], stamp: &mut Stamp) -> Result<Document<'a>> {
+pub fn decode_expected<'a>(stored: &'a [u8], name: Name<'a>, stamp: &mut Stamp) -> Result<Document<'a>> {
     match stored.first() == Some(&binary::MAGIC[0]) {
         true => binary::decode(stored),
-        false => document::decode_next(stored, stamp),
+        false => document::decode_expected(stored, name, stamp),
     }
 }
 

@@ -64,6 +64,13 @@ fn escape_rest(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// This very text, and the rest from the quote after it on; `None` if another stands there, or one with an escape in it.
+#[inline]
+pub(super) fn expected<'a>(text: &'a str, bytes: &'a [u8]) -> Option<(&'a str, &'a [u8])> {
+    let rest = bytes.strip_prefix(text.as_bytes())?;
+    (rest.first() == Some(&b'"') && plain_len(text.as_bytes()) == text.len()).then_some((text, rest))
+}
+
 /// The text up to a quote, and the rest from that quote on; `None` if there is an escape before it, or none.
 #[inline]
 pub(super) fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {

@@ -143,7 +143,7 @@ fn only_our_own_layout_is_trusted() {
         let document = ours(value);
         assert_eq!(decode(document.as_bytes()).unwrap().value.as_json(), Some(value));
         assert_eq!(
-            decode_own(document.as_bytes(), &mut Stamp::default()).is_some(),
+            decode_own(document.as_bytes(), Name::new("c", "k"), &mut Stamp::default()).is_some(),
             !value.contains("\": "),
             "{value}"
         );
@@ -159,7 +159,7 @@ fn only_our_own_layout_is_trusted() {
     assert!(refused(foreign).contains("NaN"), "without a revision it may be Python's");
     for (one, other) in [("c", "\\u0063"), ("\"k\"", "\"\\\"\""), ("0001\"", "000g\""), ("0001\"", "001\"")] {
         let document = ours("1").replacen(one, other, 1);
-        assert_eq!(decode_own(document.as_bytes(), &mut Stamp::default()), None, "{document}");
+        assert_eq!(decode_own(document.as_bytes(), Name::new("c", "k"), &mut Stamp::default()), None, "{document}");
         decode(document.as_bytes()).unwrap_or_else(|error| panic!("{document}: {error}"));
     }
 }
@@ -218,13 +218,22 @@ proptest! {
             metadata: record.metadata.cloned(),
         };
         prop_assert_eq!(decode(&stored).unwrap(), expected.clone());
-        prop_assert_eq!(general::decode(&stored).unwrap(), expected);
+        prop_assert_eq!(general::decode(&stored).unwrap(), expected.clone());
+        // Whatever name was expected, among them such as the document's text goes on with.
+        let text = String::from_utf8_lossy(&stored[16..]).into_owned();
+        for (from, to) in [(0, collection.len()), (0, 1), (0, text.len() / 2), (1, 9)] {
+            let end = text.floor_char_boundary(to);
+            let part = &text[text.floor_char_boundary(from.min(end))..end];
+            for name in [Name::new(&collection, &key), Name::new(part, &key), Name::new(&collection, part)] {
+                prop_assert_eq!(&decode_expected(&stored, name, &mut Stamp::default()).unwrap(), &expected);
+            }
+        }
 
         // Torn, it is refused, wherever; and with any byte changed, both ways agree or one of them refuses.
         let cut = cut.index(stored.len());
         prop_assert!(decode(&stored[..cut]).is_err());
         stored[cut] ^= flip;
-        if let (Some(own), Ok(general)) = (decode_own(&stored, &mut Stamp::default()), general::decode(&stored)) {
+        if let (Some(own), Ok(general)) = (decode_own(&stored, Name::new("c", "k"), &mut Stamp::default()), general::decode(&stored)) {
             prop_assert_eq!(own, general);
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn own(stored: &[u8], name: Name<'_>) -> Result<Option<Entry>> {
 
 /// [`own`] for one of many.
 fn own_next(stored: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<Entry>> {
-    let document = formats::decode_next(stored, stamp)?;
+    let document = formats::decode_expected(stored, name, stamp)?;
     Ok(document.is_of(name).then(|| document.to_entry(stored)))
 }
 
