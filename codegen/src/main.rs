@@ -1,10 +1,7 @@
 //! `kv-codegen`: writes kv-sync and kv-async from kv-core/source; `--check` only compares.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is what the person who runs it reads")]
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use kv_codegen::{Drift, Error, plan};
 
@@ -30,8 +27,9 @@ fn main() -> ExitCode {
 }
 
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut arguments = Arguments { check: false, root: here.parent().unwrap_or(here).to_owned() };
+    // Cargo names the folder to what it runs; the one built in may be that of another checkout with the same target folder.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let mut arguments = Arguments { check: false, root: here.parent().unwrap_or(&here).to_owned() };
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--check" => arguments.check = true,

@@ -124,7 +124,7 @@ impl Python {
 
     fn command(&self, script: &str) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script));
+        command.arg(crate::servers::package().join("python").join(script));
         command.envs([("PYTHONUTF8", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]);
         command
     }

@@ -4,7 +4,7 @@ mod launch;
 mod private;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -168,8 +168,14 @@ pub fn state_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("KV_SERVICES_DIR").filter(|dir| !dir.is_empty()) {
         return dir.into();
     }
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).join(".services")
+    let here = package();
+    here.parent().unwrap_or(&here).join(".services")
+}
+
+/// This package's folder. Cargo names it to what it runs; what was built in with the program may be the folder of
+/// another checkout that shares the target folder.
+pub fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 fn advice(kind: Kind) -> String {

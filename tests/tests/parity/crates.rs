@@ -38,8 +38,8 @@ fn public_items(source: &Path) -> BTreeMap<PathBuf, Vec<String>> {
     items
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+fn root() -> PathBuf {
+    kv_tests::servers::package().parent().unwrap().to_owned()
 }
 
 #[test]
