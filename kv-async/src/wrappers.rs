@@ -4,6 +4,7 @@
 //!
 //! | wrapper | what it adds |
 //! | --- | --- |
+//! | `Faults` (feature `faults`) | failures when told to, for tests |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`Statistics`] | counts and latencies for each collection and operation |
@@ -13,6 +14,8 @@
 //! order wrappers stand matters; what to heed is said with each.
 
 mod around;
+#[cfg(feature = "faults")]
+mod faults;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -24,6 +27,9 @@ mod ttl_clamp;
 mod wrapper;
 
 pub use around::Around;
+#[cfg(feature = "faults")]
+#[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
+pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use request::{Effect, Request};
