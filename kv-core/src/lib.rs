@@ -5,6 +5,7 @@
 //! use both, on the same store.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod breaker;
 mod capability;
 mod change;
 mod clock;

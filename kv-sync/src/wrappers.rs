@@ -4,9 +4,12 @@
 //!
 //! | wrapper | what it adds |
 //! | --- | --- |
+//! | [`CircuitBreaker`] | leaves a store alone for a while that fails |
+//! | [`ConcurrencyLimit`] | so many calls at a time, the others in a queue |
 //! | `Faults` (feature `faults`) | failures when told to, for tests |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
+//! | [`Retry`] | repeats what failed where that helps and cannot harm |
 //! | [`Statistics`] | counts and latencies for each collection and operation |
 //! | [`TtlClamp`] | bounds for TTLs, and one for entries without |
 //!
@@ -14,12 +17,15 @@
 //! order wrappers stand matters; what to heed is said with each.
 
 mod around;
+mod circuit_breaker;
+mod concurrency_limit;
 #[cfg(feature = "faults")]
 mod faults;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
 mod request;
+mod retry;
 mod statistics;
 #[cfg(test)]
 mod testing;
@@ -27,12 +33,15 @@ mod ttl_clamp;
 mod wrapper;
 
 pub use around::Around;
+pub use circuit_breaker::CircuitBreaker;
+pub use concurrency_limit::ConcurrencyLimit;
 #[cfg(feature = "faults")]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use request::{Effect, Request};
+pub use retry::Retry;
 pub use statistics::Statistics;
 pub use ttl_clamp::TtlClamp;
 pub use wrapper::Wrapper;

@@ -10,6 +10,7 @@ use kv_async::contract::{Deviation, Setting, Subject, check_all};
 use kv_async::stores::MemoryStore;
 
 mod names;
+mod resilience;
 
 /// A stack over a store in memory.
 #[derive(Debug)]

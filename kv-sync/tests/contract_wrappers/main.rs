@@ -10,6 +10,7 @@ use kv_sync::contract::{Deviation, Setting, Subject, check_all};
 use kv_sync::stores::MemoryStore;
 
 mod names;
+mod resilience;
 
 /// A stack over a store in memory.
 #[derive(Debug)]
