@@ -216,6 +216,23 @@ impl Error {
         self
     }
 
+    /// The same error for another caller who waited for the same answer. What caused it goes along as text.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        let inner = &*self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            message: inner.message.clone(),
+            store: inner.store.clone(),
+            operation: inner.operation,
+            collection: inner.collection.clone(),
+            key: inner.key.clone(),
+            retryable: inner.retryable,
+            outcome_unknown: inner.outcome_unknown,
+            source: inner.source.as_ref().map(|source| source.to_string().into()),
+        }))
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -342,6 +359,16 @@ mod tests {
     fn the_inner_layer_names_the_record() {
         let error = Error::new(ErrorKind::Corrupted, "damaged").at(Name::new("a", "b")).at(Name::new("c", "d"));
         assert_eq!((error.collection(), error.key()), (Some("a"), Some("b")));
+    }
+
+    #[test]
+    fn an_error_can_be_said_twice() {
+        let source = std::io::Error::other("reset");
+        let error = Error::new(ErrorKind::Connection, "gone").with_source(source).in_store("redis").during("get");
+        let error = error.at(Name::new("c", "k")).with_retryable(false).with_outcome_unknown();
+        let again = error.repeated();
+        assert_eq!(again.to_string(), error.to_string());
+        assert!(!again.is_retryable() && again.outcome_unknown());
     }
 
     #[test]

@@ -40,8 +40,12 @@ mod driver;
 mod kv;
 mod managed;
 mod pager;
+#[allow(dead_code, reason = "its users are on their way")]
+mod single_flight;
 mod store;
 pub mod stores;
+#[cfg(test)]
+mod testing;
 pub mod wrappers;
 
 #[cfg_attr(feature = "is_sync", path = "flavour_sync.rs")]
