@@ -75,7 +75,8 @@ pub struct Entry(ThinArc<Head, u8>);
 
 /// The bytes behind it are one of
 /// * collection, key, value (an entry of a table, or with empty names one that stands for itself);
-/// * a stored document with the value somewhere inside.
+/// * a stored document with the value somewhere inside;
+/// * a revision and the value.
 struct Head {
     created: i64,
     expires: i64,
@@ -86,9 +87,19 @@ struct Head {
     collection_len: u16,
     key_len: u16,
     json: bool,
-    document: bool,
+    revision: RevisionFrom,
     /// Set by every read and cleared by the hand that looks for what to evict.
     used: AtomicBool,
+}
+
+/// Where an entry's revision comes from, if it is not among what few have.
+#[derive(Clone, Copy)]
+enum RevisionFrom {
+    Number,
+    /// All bytes, of which it is the digest.
+    Document,
+    /// The bytes before the value.
+    Bytes,
 }
 
 /// What few entries have.
@@ -121,7 +132,7 @@ impl Head {
             collection_len: 0,
             key_len: 0,
             json: record.value.is_json(),
-            document: false,
+            revision: RevisionFrom::Number,
             used: AtomicBool::new(false),
         }
     }
@@ -149,8 +160,16 @@ impl Entry {
         if document.get(offset..offset.saturating_add(value.len())).is_none() {
             return Self::with_revision(record, Revision::of_document(document, record.expires));
         }
-        let head = Head { document: true, ..Head::new(record, offset) };
+        let head = Head { revision: RevisionFrom::Document, ..Head::new(record, offset) };
         Self(ThinArc::from_header_and_slice(head, document))
+    }
+
+    /// An entry of `bytes`, which are a revision and behind it the value of the record, in one allocation.
+    #[inline]
+    pub(crate) fn copied(bytes: &[u8], record: &Record<'_>) -> Self {
+        let start = bytes.len().saturating_sub(record.value.as_encoded().len());
+        let head = Head { revision: RevisionFrom::Bytes, ..Head::new(record, start) };
+        Self(ThinArc::from_header_and_slice(head, bytes))
     }
 
     /// An entry that carries its name, in one allocation: what a table in memory is made of.
@@ -254,10 +273,15 @@ impl Entry {
     /// Which state of the record this is.
     pub fn revision(&self) -> Revision {
         let head = self.head();
-        match head.extra.as_ref().and_then(|extra| extra.revision.clone()) {
-            Some(revision) => revision,
-            None if head.document => Revision::of_document(&self.0.slice, self.expires()),
-            None => Revision::from_number(head.number),
+        if let Some(revision) = head.extra.as_ref().and_then(|extra| extra.revision.clone()) {
+            return revision;
+        }
+        match head.revision {
+            RevisionFrom::Document => Revision::of_document(&self.0.slice, self.expires()),
+            RevisionFrom::Bytes => {
+                Revision::read_from(&self.0.slice[..head.value_start]).unwrap_or(const { Revision::from_number(0) })
+            }
+            RevisionFrom::Number => Revision::from_number(head.number),
         }
     }
 

@@ -51,6 +51,45 @@ impl Revision {
         Self(Repr::Document { sha1: sha1::Sha1::digest(document).into(), expires })
     }
 
+    /// Writes it in few bytes.
+    pub(crate) fn write_to(&self, bytes: &mut Vec<u8>) {
+        match &self.0 {
+            Repr::Number(number) => {
+                bytes.push(b'n');
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            Repr::Document { sha1, expires } => {
+                bytes.push(b'd');
+                bytes.extend_from_slice(sha1);
+                if let Some(expires) = expires {
+                    bytes.extend_from_slice(&expires.as_micros().to_le_bytes());
+                }
+            }
+            Repr::Text(text) => {
+                bytes.push(b't');
+                bytes.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+
+    /// Reads what [`write_to`](Self::write_to) wrote.
+    pub(crate) fn read_from(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        Some(Self(match kind {
+            b'n' => Repr::Number(u64::from_le_bytes(rest.try_into().ok()?)),
+            b'd' => {
+                let (sha1, expires) = rest.split_first_chunk()?;
+                let expires = match expires {
+                    [] => None,
+                    micros => Some(Timestamp::from_micros(i64::from_le_bytes(micros.try_into().ok()?))?),
+                };
+                Repr::Document { sha1: *sha1, expires }
+            }
+            b't' => Repr::Text(std::str::from_utf8(rest).ok()?.into()),
+            _ => return None,
+        }))
+    }
+
     /// The number of a revision made by [`from_number`](Self::from_number).
     pub fn as_number(&self) -> Option<u64> {
         match self.0 {

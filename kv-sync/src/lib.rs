@@ -41,7 +41,6 @@ mod driver;
 mod kv;
 mod managed;
 mod pager;
-#[allow(dead_code, reason = "its users are on their way")]
 mod single_flight;
 mod store;
 pub mod stores;

@@ -7,6 +7,7 @@
 //! | [`CircuitBreaker`] | leaves a store alone for a while that fails |
 //! | [`ConcurrencyLimit`] | so many calls at a time, the others in a queue |
 //! | `Faults` (feature `faults`) | failures when told to, for tests |
+//! | [`PassthroughCache`] | a near store before a far one: entries are kept near once they were read |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`Retry`] | repeats what failed where that helps and cannot harm |
@@ -21,6 +22,7 @@ mod circuit_breaker;
 mod concurrency_limit;
 #[cfg(feature = "faults")]
 mod faults;
+mod passthrough_cache;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -38,6 +40,7 @@ pub use concurrency_limit::ConcurrencyLimit;
 #[cfg(feature = "faults")]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
+pub use passthrough_cache::PassthroughCache;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use request::{Effect, Request};

@@ -9,6 +9,7 @@ use kv_async::Kv;
 use kv_async::contract::{Deviation, Setting, Subject, check_all};
 use kv_async::stores::MemoryStore;
 
+mod cache;
 mod names;
 mod resilience;
 

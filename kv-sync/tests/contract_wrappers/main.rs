@@ -9,6 +9,7 @@ use kv_sync::Kv;
 use kv_sync::contract::{Deviation, Setting, Subject, check_all};
 use kv_sync::stores::MemoryStore;
 
+mod cache;
 mod names;
 mod resilience;
 

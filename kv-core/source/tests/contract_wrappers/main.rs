@@ -7,6 +7,7 @@ use kv_source::Kv;
 use kv_source::contract::{Deviation, Setting, Subject, check_all};
 use kv_source::stores::MemoryStore;
 
+mod cache;
 mod names;
 mod resilience;
 
