@@ -12,6 +12,7 @@ use kv_async::stores::MemoryStore;
 mod cache;
 mod names;
 mod resilience;
+mod routes;
 
 /// A stack over a store in memory.
 #[derive(Debug)]

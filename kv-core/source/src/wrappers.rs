@@ -5,6 +5,7 @@
 //! | [`CircuitBreaker`] | leaves a store alone for a while that fails |
 //! | [`ConcurrencyLimit`] | so many calls at a time, the others in a queue |
 //! | `Faults` (feature `faults`) | failures when told to, for tests |
+//! | [`CollectionRouting`], [`Routing`] | collections in different stores, by a table or by a function |
 //! | [`PassthroughCache`] | a near store before a far one: entries are kept near once they were read |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
@@ -26,6 +27,7 @@ mod prefix_collections;
 mod prefix_keys;
 mod request;
 mod retry;
+mod routing;
 mod statistics;
 #[cfg(test)]
 mod testing;
@@ -43,6 +45,7 @@ pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use request::{Effect, Request};
 pub use retry::Retry;
+pub use routing::{ByFunction, ByTable, CollectionRouting, Router, Routing, Rule};
 pub use statistics::Statistics;
 pub use ttl_clamp::TtlClamp;
 pub use wrapper::Wrapper;

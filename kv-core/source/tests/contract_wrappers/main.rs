@@ -10,6 +10,7 @@ use kv_source::stores::MemoryStore;
 mod cache;
 mod names;
 mod resilience;
+mod routes;
 
 /// A stack over a store in memory.
 #[derive(Debug)]
