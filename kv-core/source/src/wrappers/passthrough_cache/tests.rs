@@ -12,6 +12,9 @@ use crate::Kv;
 use crate::stores::SimpleStore;
 use crate::testing::{CAN_DROP, Task, dropped_midway, start};
 
+#[cfg(feature = "faults")]
+mod faults;
+
 const TICK: Duration = Duration::from_millis(5);
 
 /// A store that can be cut off, counts its calls, and can be held up between what it does and its answer.
