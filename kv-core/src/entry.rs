@@ -106,6 +106,14 @@ enum RevisionFrom {
 struct Extra {
     metadata: Option<Metadata>,
     revision: Option<Revision>,
+    /// The entry whose state this one is, where that is computed only when asked for.
+    origin: Option<Entry>,
+}
+
+impl Extra {
+    fn new(metadata: Option<&Metadata>) -> Self {
+        Self { metadata: metadata.cloned(), revision: None, origin: None }
+    }
 }
 
 /// What an entry takes beside its bytes: the header, the count of its owners, the length.
@@ -126,7 +134,7 @@ impl Head {
             created: record.created.map_or(UNKNOWN, Timestamp::as_micros),
             expires: record.expires.map_or(NEVER, Timestamp::as_micros),
             number: record.revision,
-            extra: record.metadata.map(|metadata| Box::new(Extra { metadata: Some(metadata.clone()), revision: None })),
+            extra: record.metadata.map(|metadata| Box::new(Extra::new(Some(metadata)))),
             value_start,
             value_end: value_start + record.value.as_encoded().len(),
             collection_len: 0,
@@ -147,9 +155,24 @@ impl Entry {
     /// An entry whose revision is the backend's own instead of the record's number.
     pub fn with_revision(record: &Record<'_>, revision: Revision) -> Self {
         let mut head = Head::new(record, 0);
-        let metadata = record.metadata.cloned();
-        head.extra = Some(Box::new(Extra { metadata, revision: Some(revision) }));
+        head.extra = Some(Box::new(Extra { revision: Some(revision), ..Extra::new(record.metadata) }));
         Self(ThinArc::from_header_and_slice(head, record.value.as_encoded()))
+    }
+
+    /// The same state of the same record with its value read otherwise: for layers that store another value than the
+    /// caller's.
+    #[must_use]
+    pub fn with_value(&self, value: ValueRef<'_>) -> Self {
+        let record = Record { value, ..self.record() };
+        let mut head = Head::new(&record, 0);
+        let kept = self.head();
+        let origin = kept.extra.as_ref().and_then(|extra| extra.origin.as_ref());
+        let revision = kept.extra.as_ref().and_then(|extra| extra.revision.clone());
+        if kept.document || origin.is_some() || revision.is_some() {
+            let origin = kept.document.then_some(self).or(origin).cloned();
+            head.extra = Some(Box::new(Extra { revision, origin, ..Extra::new(record.metadata) }));
+        }
+        Self(ThinArc::from_header_and_slice(head, value.as_encoded()))
     }
 
     /// An entry read from a stored document: `record.value` must be a part of `document`. Its revision is that of the
@@ -273,7 +296,11 @@ impl Entry {
     /// Which state of the record this is.
     pub fn revision(&self) -> Revision {
         let head = self.head();
-        if let Some(revision) = head.extra.as_ref().and_then(|extra| extra.revision.clone()) {
+        let extra = head.extra.as_ref();
+        if let Some(origin) = extra.and_then(|extra| extra.origin.as_ref()) {
+            return origin.revision();
+        }
+        if let Some(revision) = extra.and_then(|extra| extra.revision.clone()) {
             return revision;
         }
         match head.revision {
@@ -363,6 +390,29 @@ mod tests {
         assert_eq!(entry.revision(), Revision::of_document(document, None));
         let stranger = Entry::of_document(document, &Record::new(ValueRef::Json(b"[1]"), 0));
         assert_eq!((stranger.as_json(), stranger.revision()), (Some("[1]"), entry.revision()));
+    }
+
+    #[test]
+    fn another_value_is_of_the_same_state() {
+        let document = br#"{"value": [1], "version": 1}"#;
+        let notes = Metadata::new().with("a", "b");
+        let record = Record::new(ValueRef::Json(&document[10..13]), 7)
+            .with_created(Timestamp::from_micros(1))
+            .with_expires(Timestamp::from_micros(5))
+            .with_metadata(Some(&notes));
+        let entries = [
+            Entry::of_document(document, &record),
+            Entry::new(&record),
+            Entry::with_revision(&record, Revision::from_number(9)),
+            Entry::named(Name::new("c", "k"), &record),
+        ];
+        for entry in entries {
+            let other = entry.with_value(ValueRef::Bytes(b"xyz")).with_value(ValueRef::Bytes(b"x"));
+            assert_eq!(other.as_bytes(), Some(&b"x"[..]));
+            assert_eq!(other.revision(), entry.revision());
+            assert_eq!((other.created(), other.expires()), (record.created, record.expires));
+            assert_eq!(other.metadata(), Some(&notes));
+        }
     }
 
     #[test]

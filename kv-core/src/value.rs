@@ -160,6 +160,12 @@ impl Value {
         Ok(Self(Kind::Json(text.into_bytes())))
     }
 
+    /// JSON text that is known to be such.
+    #[cfg(any(feature = "compression", feature = "encryption"))]
+    pub(crate) fn from_valid_json(text: Vec<u8>) -> Self {
+        Self(Kind::Json(text))
+    }
+
     /// Bytes.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Bytes(bytes.into()))

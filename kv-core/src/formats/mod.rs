@@ -36,9 +36,17 @@ use std::borrow::Cow;
 use crate::{Entry, Error, ErrorKind, Metadata, Name, Record, Result, Timestamp, ValueRef};
 
 pub mod binary;
+#[cfg(feature = "compression")]
+#[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+pub mod compression;
 pub mod disk;
 pub mod diskcache;
 pub mod document;
+#[cfg(feature = "encryption")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
+pub mod encryption;
+#[cfg(any(feature = "compression", feature = "encryption"))]
+mod envelope;
 pub mod redis;
 
 pub use document::Stamp;
