@@ -9,6 +9,8 @@
 //! | `Faults` (feature `faults`) | failures when told to, for tests |
 //! | [`CollectionRouting`], [`Routing`] | collections in different stores, by a table or by a function |
 //! | [`PassthroughCache`] | a near store before a far one: entries are kept near once they were read |
+//! | `Compression` | values are stored compressed (feature `compression`) |
+//! | `Encryption` | values are stored encrypted (feature `encryption`) |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`Retry`] | repeats what failed where that helps and cannot harm |
@@ -24,6 +26,10 @@ mod concurrency_limit;
 #[cfg(feature = "faults")]
 mod faults;
 mod passthrough_cache;
+#[cfg(feature = "compression")]
+mod compression;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -33,6 +39,8 @@ mod routing;
 mod statistics;
 #[cfg(test)]
 mod testing;
+#[cfg(any(feature = "compression", feature = "encryption"))]
+mod transform;
 mod ttl_clamp;
 mod wrapper;
 
@@ -43,6 +51,12 @@ pub use concurrency_limit::ConcurrencyLimit;
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use passthrough_cache::PassthroughCache;
+#[cfg(feature = "compression")]
+#[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+pub use compression::Compression;
+#[cfg(feature = "encryption")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
+pub use encryption::Encryption;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use request::{Effect, Request};
@@ -52,6 +66,14 @@ pub use statistics::Statistics;
 pub use ttl_clamp::TtlClamp;
 pub use wrapper::Wrapper;
 
+#[cfg(feature = "compression")]
+#[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+#[doc(no_inline)]
+pub use kv_core::formats::compression::{Algorithm, Compressor};
+#[cfg(feature = "encryption")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
+#[doc(no_inline)]
+pub use kv_core::formats::encryption::{Aead, Cipher, Fernet, Reencrypted};
 #[doc(no_inline)]
 pub use kv_core::{
     CollectionStatistics, Latency, Operation, OperationStatistics, StatisticsHandle, StatisticsSnapshot, Tally,

@@ -13,6 +13,7 @@ mod cache;
 mod names;
 mod resilience;
 mod routes;
+mod values;
 
 /// A stack over a store in memory.
 #[derive(Debug)]

@@ -31,3 +31,27 @@ pub(crate) async fn breathe() {
 pub(crate) fn cold<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
     Box::pin(future)
 }
+
+/// Whether work on so many bytes takes too long to be done between two awaits: at a tenth of a gigabyte a second, a third
+/// of a millisecond.
+#[cfg(any(feature = "compression", feature = "encryption"))]
+pub(crate) fn is_long(bytes: usize) -> bool {
+    bytes > 32 * 1024
+}
+
+/// Does long work where it holds up no other task: on a thread for such, or here where there is no runtime to have one.
+#[cfg(any(feature = "compression", feature = "encryption"))]
+pub(crate) async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> kv_core::Result<T> + Send + 'static,
+) -> kv_core::Result<T> {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return work() };
+    match runtime.spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => {
+                Err(kv_core::Error::new(kv_core::ErrorKind::Backend, "the runtime ended before the work was done"))
+            }
+        },
+    }
+}

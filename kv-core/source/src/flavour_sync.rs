@@ -28,3 +28,15 @@ pub(crate) fn breathe() {}
 pub(crate) fn cold<T>(result: T) -> T {
     result
 }
+
+/// Whether work on so many bytes must be done elsewhere; a matter of the other flavour.
+#[cfg(any(feature = "compression", feature = "encryption"))]
+pub(crate) fn is_long(_bytes: usize) -> bool {
+    false
+}
+
+/// Does long work where it holds up no other task: here.
+#[cfg(any(feature = "compression", feature = "encryption"))]
+pub(crate) fn compute<T>(work: impl FnOnce() -> kv_core::Result<T>) -> kv_core::Result<T> {
+    work()
+}

@@ -76,6 +76,16 @@ impl Opened {
     }
 }
 
+/// What came of encrypting anew.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Reencrypted {
+    /// How many records were.
+    pub rewritten: u64,
+    /// What could not be read, each error with its key; some perhaps twice, where the store's listing repeats itself.
+    pub unreadable: Vec<Error>,
+}
+
 /// What encrypts values, with its keys: of several the first encrypts, and all decrypt.
 ///
 /// Keys are wiped from memory when it is dropped, and never shown.

@@ -11,6 +11,7 @@ mod cache;
 mod names;
 mod resilience;
 mod routes;
+mod values;
 
 /// A stack over a store in memory.
 #[derive(Debug)]
