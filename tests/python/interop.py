@@ -7,6 +7,8 @@ A command names a store, where it is, and an operation:
 
 store       redis (url, or host, port, db, username, password), valkey (host, port, db, username, password),
             disk and multidisk (directory), memory; `options` holds any more arguments of the constructor
+wrappers    what stands around it, the outermost first: compression (min_size_to_compress), fernet (keys, or
+            source_material and salt), prefix_keys (prefix), prefix_collections (prefix); each as {"wrapper": name, ...}
 op          put, get, ttl, delete, put_many, get_many, ttl_many, delete_many, keys, close;
             raw_get and raw_put read and write the stored text itself (disk, multidisk)
 value_text  a value as JSON text, so that NaN, big integers and floats cross exactly; `values_text` is a list of them
@@ -23,8 +25,9 @@ from pathlib import Path
 
 warnings.simplefilter("ignore")
 
-PLACE = ("url", "host", "port", "db", "username", "password", "directory", "options")
+PLACE = ("url", "host", "port", "db", "username", "password", "directory", "options", "wrappers")
 stores = {}
+bare = {}
 
 
 def open_store(kind, place):
@@ -51,6 +54,30 @@ def open_store(kind, place):
 
         return MemoryStore(**options)
     raise ValueError(f"unknown store {kind!r}")
+
+
+def wrap(store, wrapper, **options):
+    if wrapper == "compression":
+        from key_value.aio.wrappers.compression import CompressionWrapper
+
+        return CompressionWrapper(store, **options)
+    if wrapper == "fernet":
+        from cryptography.fernet import Fernet, MultiFernet
+        from key_value.aio.wrappers.encryption.fernet import FernetEncryptionWrapper
+
+        if "keys" in options:
+            keys = [Fernet(key) for key in options.pop("keys")]
+            options["fernet"] = keys[0] if len(keys) == 1 else MultiFernet(keys)
+        return FernetEncryptionWrapper(store, **options)
+    if wrapper == "prefix_keys":
+        from key_value.aio.wrappers.prefix_keys import PrefixKeysWrapper
+
+        return PrefixKeysWrapper(store, **options)
+    if wrapper == "prefix_collections":
+        from key_value.aio.wrappers.prefix_collections import PrefixCollectionsWrapper
+
+        return PrefixCollectionsWrapper(store, **options)
+    raise ValueError(f"unknown wrapper {wrapper!r}")
 
 
 def parse(text):
@@ -81,12 +108,16 @@ async def answer(command):
     name = json.dumps([kind, place], sort_keys=True)
     op = command["op"]
     if op == "close":
-        store = stores.pop(name, None)
+        stores.pop(name, None)
+        store = bare.pop(name, None)
         if hasattr(store, "close"):
             await store.close()
         return {"ok": store is not None}
     if name not in stores:
-        stores[name] = open_store(kind, place)
+        wrappers = place.pop("wrappers", [])
+        bare[name] = stores[name] = open_store(kind, place)
+        for wrapper in reversed(wrappers):
+            stores[name] = wrap(stores[name], **wrapper)
     store = stores[name]
 
     at = {"collection": command.get("collection")}
@@ -125,7 +156,7 @@ async def answer(command):
 
 
 async def close_all():
-    for store in stores.values():
+    for store in bare.values():
         if hasattr(store, "close"):
             await store.close()
 
