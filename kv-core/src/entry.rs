@@ -168,8 +168,9 @@ impl Entry {
         let kept = self.head();
         let origin = kept.extra.as_ref().and_then(|extra| extra.origin.as_ref());
         let revision = kept.extra.as_ref().and_then(|extra| extra.revision.clone());
-        if kept.document || origin.is_some() || revision.is_some() {
-            let origin = kept.document.then_some(self).or(origin).cloned();
+        let is_computed = !matches!(kept.revision, RevisionFrom::Number);
+        if is_computed || origin.is_some() || revision.is_some() {
+            let origin = is_computed.then_some(self).or(origin).cloned();
             head.extra = Some(Box::new(Extra { revision, origin, ..Extra::new(record.metadata) }));
         }
         Self(ThinArc::from_header_and_slice(head, value.as_encoded()))

@@ -22,14 +22,14 @@
 
 mod around;
 mod circuit_breaker;
+#[cfg(feature = "compression")]
+mod compression;
 mod concurrency_limit;
+#[cfg(feature = "encryption")]
+mod encryption;
 #[cfg(feature = "faults")]
 mod faults;
 mod passthrough_cache;
-#[cfg(feature = "compression")]
-mod compression;
-#[cfg(feature = "encryption")]
-mod encryption;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -46,17 +46,17 @@ mod wrapper;
 
 pub use around::Around;
 pub use circuit_breaker::CircuitBreaker;
+#[cfg(feature = "compression")]
+#[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+pub use compression::Compression;
 pub use concurrency_limit::ConcurrencyLimit;
+#[cfg(feature = "encryption")]
+#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
+pub use encryption::Encryption;
 #[cfg(feature = "faults")]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use passthrough_cache::PassthroughCache;
-#[cfg(feature = "compression")]
-#[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
-pub use compression::Compression;
-#[cfg(feature = "encryption")]
-#[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
-pub use encryption::Encryption;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use request::{Effect, Request};
