@@ -14,6 +14,11 @@
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`Retry`] | repeats what failed where that helps and cannot harm |
+//! | [`DefaultValue`] | a value where there is none |
+//! | [`LimitSize`] | bounds for the size of values |
+//! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
+//! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
+//! | [`ReadOnly`] | the refusal of every write |
 //! | [`Statistics`] | counts and latencies for each collection and operation |
 //! | [`TtlClamp`] | bounds for TTLs, and one for entries without |
 //!
@@ -30,9 +35,12 @@ mod encryption;
 #[cfg(feature = "faults")]
 mod faults;
 mod passthrough_cache;
+mod default_value;
+mod limit_size;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
+mod read_only;
 mod request;
 mod retry;
 mod routing;
@@ -57,8 +65,11 @@ pub use encryption::Encryption;
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use passthrough_cache::PassthroughCache;
+pub use default_value::DefaultValue;
+pub use limit_size::LimitSize;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
+pub use read_only::ReadOnly;
 pub use request::{Effect, Request};
 pub use retry::Retry;
 pub use routing::{ByFunction, ByTable, CollectionRouting, Router, Routing, Rule};

@@ -10,6 +10,7 @@ use kv_async::contract::{Deviation, Setting, Subject, check_all};
 use kv_async::stores::MemoryStore;
 
 mod cache;
+mod guards;
 mod names;
 mod resilience;
 mod routes;

@@ -8,6 +8,7 @@ use kv_source::contract::{Deviation, Setting, Subject, check_all};
 use kv_source::stores::MemoryStore;
 
 mod cache;
+mod guards;
 mod names;
 mod resilience;
 mod routes;
