@@ -19,6 +19,7 @@
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`ReadOnly`] | the refusal of every write |
+//! | [`SingleCollection`] | all collections in one of the store |
 //! | [`Statistics`] | counts and latencies for each collection and operation |
 //! | [`TtlClamp`] | bounds for TTLs, and one for entries without |
 //!
@@ -44,12 +45,14 @@ mod read_only;
 mod request;
 mod retry;
 mod routing;
+mod single_collection;
 mod statistics;
 #[cfg(test)]
 mod testing;
 #[cfg(any(feature = "compression", feature = "encryption"))]
 mod transform;
 mod ttl_clamp;
+mod under;
 mod wrapper;
 
 pub use around::Around;
@@ -73,6 +76,7 @@ pub use read_only::ReadOnly;
 pub use request::{Effect, Request};
 pub use retry::Retry;
 pub use routing::{ByFunction, ByTable, CollectionRouting, Router, Routing, Rule};
+pub use single_collection::SingleCollection;
 pub use statistics::Statistics;
 pub use ttl_clamp::TtlClamp;
 pub use wrapper::Wrapper;

@@ -5,7 +5,7 @@
 use kv_core::{Error, ErrorKind, KeyFilter, Result};
 
 /// What stands between the prefix and the name.
-const SEPARATOR: &str = "__";
+pub(super) const SEPARATOR: &str = "__";
 
 /// A prefix with its separator.
 ///
@@ -33,6 +33,11 @@ impl Prefix {
             Some(room) if room > 0 => Ok(Self { head, room }),
             _ => refuse(format!("the prefix has {} bytes, of names that have at most {limit}", prefix.len())),
         }
+    }
+
+    /// What stands for a collection before its keys, which have so much room.
+    pub(super) fn before(collection: &str, room: usize) -> Self {
+        Self { head: [collection, SEPARATOR].concat(), room }
     }
 
     /// The prefix without the separator.

@@ -4,7 +4,7 @@
 
 use kv_async::Kv;
 use kv_async::contract::Setting;
-use kv_async::wrappers::{PrefixCollections, PrefixKeys};
+use kv_async::wrappers::{PrefixCollections, PrefixKeys, SingleCollection};
 
 use crate::{Stack, memory};
 
@@ -19,6 +19,10 @@ fn prefix_collections(setting: &Setting) -> Kv {
     Kv::new(PrefixCollections::new(memory(setting), "app").unwrap())
 }
 
+fn single_collection(setting: &Setting) -> Kv {
+    Kv::new(SingleCollection::new(memory(setting), "all").unwrap())
+}
+
 #[tokio::test]
 async fn prefix_keys_holds() {
     Stack::new(prefix_keys).skipping(SEEDS).holds().await;
@@ -27,4 +31,9 @@ async fn prefix_keys_holds() {
 #[tokio::test]
 async fn prefix_collections_holds() {
     Stack::new(prefix_collections).skipping(SEEDS).holds().await;
+}
+
+#[tokio::test]
+async fn single_collection_holds() {
+    Stack::new(single_collection).skipping(SEEDS).holds().await;
 }

@@ -2,15 +2,14 @@
 
 //! A prefix before keys.
 
-use std::collections::HashSet;
-
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions,
     KeyFilter, ListOptions, Listed, Listing, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, ValueRef,
-    Written, check_collection, check_key,
+    Written,
 };
 
 use super::prefix::Prefix;
+use super::under::Under;
 use crate::store::Store;
 
 /// Stores every key with a prefix before it, so that several programs share a store's collections without meeting.
@@ -94,49 +93,9 @@ impl<S: Store> PrefixKeys<S> {
         self.prefix.as_str()
     }
 
-    fn check(&self, name: Name<'_>, operation: &'static str) -> Result<()> {
-        let checked = name.check().and_then(|()| self.prefix.check(name.key, ErrorKind::InvalidKey));
-        checked.map_err(|error| refused(error, operation).at(name))
-    }
-
-    /// The stored key of a name.
-    fn stored(&self, name: Name<'_>, operation: &'static str) -> Result<String> {
-        self.check(name, operation)?;
-        Ok(self.prefix.join(name.key))
-    }
-
-    fn check_all<'k>(
-        &self,
-        collection: &str,
-        keys: impl Iterator<Item = &'k str>,
-        operation: &'static str,
-    ) -> Result<()> {
-        check_collection(collection).map_err(|error| refused(error, operation).in_collection(collection))?;
-        for key in keys {
-            let checked = check_key(key).and_then(|()| self.prefix.check(key, ErrorKind::InvalidKey));
-            checked.map_err(|error| refused(error, operation).at(Name::new(collection, key)))?;
-        }
-        Ok(())
-    }
-
-    /// The error with the key that the caller knows.
-    #[cold]
-    fn renamed(&self, error: Error) -> Error {
-        let key = error.key().and_then(|key| self.prefix.strip(key));
-        match (error.collection(), key) {
-            (Some(collection), Some(key)) => {
-                let (collection, key) = (collection.to_owned(), key.to_owned());
-                error.renamed(Name::new(&collection, &key))
-            }
-            _ => error,
-        }
-    }
-
-    fn renamed_each<T>(&self, answers: Vec<Result<T>>) -> Vec<Result<T>> {
-        if answers.iter().all(Result::is_ok) {
-            return answers;
-        }
-        answers.into_iter().map(|answer| answer.map_err(|error| self.renamed(error))).collect()
+    fn under<'a>(&'a self, collection: &'a str) -> Under<'a, S> {
+        let Self { store, prefix } = self;
+        Under { store, stored_in: collection, prefix, collection, wrapper: "PrefixKeys" }
     }
 
     /// What is left of the store's capabilities.
@@ -146,46 +105,16 @@ impl<S: Store> PrefixKeys<S> {
         capabilities.clear &= capabilities.collections;
         capabilities
     }
-
-    /// The line of a listing as the caller knows it, if it is asked for.
-    fn line(&self, mut line: Listed, filter: &KeyFilter) -> Option<Listed> {
-        let key = self.prefix.strip(&line.key)?;
-        if !filter.matches(key) {
-            return None;
-        }
-        line.key = key.to_owned();
-        line.entry = line.entry.map(|entry| entry.map_err(|error| self.renamed(error)));
-        Some(line)
-    }
-
-    /// Whether the collection holds a live key with the prefix.
-    fn is_used(&self, collection: &str, options: &CallOptions) -> Result<bool> {
-        let mut listing = ListOptions::default().with_filter(self.prefix.all()).with_limit(1).with_call(*options);
-        loop {
-            let page = self.store.list(collection, &listing).map_err(|error| self.renamed(error))?;
-            if !page.items.is_empty() {
-                return Ok(true);
-            }
-            match page.next {
-                Some(next) => listing.cursor = Some(next),
-                None => return Ok(false),
-            }
-        }
-    }
 }
 
 /// What a store that cannot list its collections leaves to say.
 #[cold]
 fn destroying(error: Error) -> Error {
     if error.kind() == ErrorKind::Unsupported {
-        return refused(Error::unsupported("destroying what stands under a prefix"), "destroy");
+        let error = Error::unsupported("destroying what stands under a prefix");
+        return error.in_store("PrefixKeys").during("destroy");
     }
     error
-}
-
-#[cold]
-fn refused(error: Error, operation: &'static str) -> Error {
-    error.in_store("PrefixKeys").during(operation)
 }
 
 impl<S: Store> crate::wrappers::Wrapper for PrefixKeys<S> {
@@ -203,68 +132,42 @@ impl<S: Store> crate::wrappers::Wrapper for PrefixKeys<S> {
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        let key = self.stored(name, "get")?;
-        let answer = self.store.get(Name::new(name.collection, &key), options);
-        answer.map_err(|error| error.renamed(name))
+        self.under(name.collection).get(name.key, options)
     }
 
     fn get_many(&self, collection: &str, keys: &[&str], options: &GetOptions) -> Result<Vec<Result<Option<Entry>>>> {
-        self.check_all(collection, keys.iter().copied(), "get_many")?;
-        let stored = self.prefix.joined(keys.iter().copied());
-        let answers = self.store.get_many(collection, &stored.names(), options);
-        Ok(self.renamed_each(answers.map_err(|error| self.renamed(error))?))
+        self.under(collection).get_many(keys, options)
     }
 
     fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        let key = self.stored(name, "put")?;
-        let answer = self.store.put(Name::new(name.collection, &key), value, options);
-        answer.map_err(|error| error.renamed(name))
+        self.under(name.collection).put(name.key, value, options)
     }
 
     fn put_many(&self, collection: &str, items: &[PutItem<'_>], options: &PutOptions) -> Result<Vec<Result<Written>>> {
-        self.check_all(collection, items.iter().map(|item| item.key), "put_many")?;
-        let stored = self.prefix.joined(items.iter().map(|item| item.key));
-        let stored_item = |(key, item): (_, &_)| {
-            let mut item: PutItem<'_> = *item;
-            item.key = key;
-            item
-        };
-        let items: Vec<PutItem<'_>> = stored.names().into_iter().zip(items).map(stored_item).collect();
-        let answers = self.store.put_many(collection, &items, options);
-        Ok(self.renamed_each(answers.map_err(|error| self.renamed(error))?))
+        self.under(collection).put_many(items, options)
     }
 
     fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        let key = self.stored(name, "delete")?;
-        let answer = self.store.delete(Name::new(name.collection, &key), options);
-        answer.map_err(|error| error.renamed(name))
+        self.under(name.collection).delete(name.key, options)
     }
 
     fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        self.check_all(collection, keys.iter().copied(), "delete_many")?;
-        let stored = self.prefix.joined(keys.iter().copied());
-        let answers = self.store.delete_many(collection, &stored.names(), options);
-        Ok(self.renamed_each(answers.map_err(|error| self.renamed(error))?))
+        self.under(collection).delete_many(keys, options)
     }
 
     fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        let key = self.stored(name, change.operation())?;
-        let answer = self.store.modify(Name::new(name.collection, &key), change, options);
-        answer.map_err(|error| error.renamed(name))
+        self.under(name.collection).modify(name.key, change, options)
     }
 
     fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        let inner = options.clone().with_filter(self.prefix.widened(&options.filter));
-        let page = self.store.list(collection, &inner).map_err(|error| self.renamed(error))?;
-        let lines = page.items.into_iter().filter_map(|line| self.line(line, &options.filter)).collect();
-        Ok(Page::new(lines, page.next))
+        self.under(collection).list(options)
     }
 
     fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
         let page = self.store.collections(options)?;
         let mut used = Vec::with_capacity(page.items.len());
         for collection in page.items {
-            if self.is_used(&collection, &options.call)? {
+            if self.under(&collection).is_used(&options.call)? {
                 used.push(collection);
             }
         }
@@ -272,48 +175,11 @@ impl<S: Store> crate::wrappers::Wrapper for PrefixKeys<S> {
     }
 
     fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        if filter.is_prefix_only() {
-            let filter = self.prefix.widened(filter);
-            let answer = self.store.count(collection, &filter, options);
-            return answer.map_err(|error| self.renamed(error));
-        }
-        let mut listing = ListOptions::default().with_filter(filter.clone()).with_call(*options);
-        let repeats = self.store.describe().capabilities.listing != Listing::ExactlyOnce;
-        let mut seen = HashSet::new();
-        let mut count = 0;
-        loop {
-            let page = Store::list(self, collection, &listing)?;
-            if repeats {
-                seen.extend(page.items.into_iter().map(|line| line.key));
-            } else {
-                count += page.items.len() as u64;
-            }
-            match page.next {
-                Some(next) => listing.cursor = Some(next),
-                None => return Ok(count + seen.len() as u64),
-            }
-        }
+        self.under(collection).count(filter, options)
     }
 
     fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        if filter.is_prefix_only() {
-            let filter = self.prefix.widened(filter);
-            let answer = self.store.clear(collection, &filter, options);
-            return answer.map_err(|error| self.renamed(error));
-        }
-        let mut listing = ListOptions::default().with_filter(filter.clone()).with_call(*options);
-        let mut cleared = 0;
-        loop {
-            let page = Store::list(self, collection, &listing)?;
-            let keys: Vec<&str> = page.items.iter().map(|line| line.key.as_str()).collect();
-            for removed in Store::delete_many(self, collection, &keys, options)? {
-                cleared += u64::from(removed?);
-            }
-            match page.next {
-                Some(next) => listing.cursor = Some(next),
-                None => return Ok(cleared),
-            }
-        }
+        self.under(collection).clear(filter, options)
     }
 
     fn destroy(&self, options: &CallOptions) -> Result<u64> {
@@ -322,8 +188,7 @@ impl<S: Store> crate::wrappers::Wrapper for PrefixKeys<S> {
         loop {
             let page = self.store.collections(&listing).map_err(destroying)?;
             for collection in &page.items {
-                let cleared = self.store.clear(collection, &self.prefix.all(), options);
-                destroyed += cleared.map_err(|error| self.renamed(error))?;
+                destroyed += self.under(collection).clear(&KeyFilter::all(), options)?;
             }
             match page.next {
                 Some(next) => listing.cursor = Some(next),

@@ -4,7 +4,7 @@
 
 use kv_sync::Kv;
 use kv_sync::contract::Setting;
-use kv_sync::wrappers::{PrefixCollections, PrefixKeys};
+use kv_sync::wrappers::{PrefixCollections, PrefixKeys, SingleCollection};
 
 use crate::{Stack, memory};
 
@@ -19,6 +19,10 @@ fn prefix_collections(setting: &Setting) -> Kv {
     Kv::new(PrefixCollections::new(memory(setting), "app").unwrap())
 }
 
+fn single_collection(setting: &Setting) -> Kv {
+    Kv::new(SingleCollection::new(memory(setting), "all").unwrap())
+}
+
 #[test]
 fn prefix_keys_holds() {
     Stack::new(prefix_keys).skipping(SEEDS).holds();
@@ -27,4 +31,9 @@ fn prefix_keys_holds() {
 #[test]
 fn prefix_collections_holds() {
     Stack::new(prefix_collections).skipping(SEEDS).holds();
+}
+
+#[test]
+fn single_collection_holds() {
+    Stack::new(single_collection).skipping(SEEDS).holds();
 }

@@ -2,7 +2,7 @@
 
 use kv_source::Kv;
 use kv_source::contract::Setting;
-use kv_source::wrappers::{PrefixCollections, PrefixKeys};
+use kv_source::wrappers::{PrefixCollections, PrefixKeys, SingleCollection};
 
 use crate::{Stack, memory};
 
@@ -17,6 +17,10 @@ fn prefix_collections(setting: &Setting) -> Kv {
     Kv::new(PrefixCollections::new(memory(setting), "app").unwrap())
 }
 
+fn single_collection(setting: &Setting) -> Kv {
+    Kv::new(SingleCollection::new(memory(setting), "all").unwrap())
+}
+
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
 async fn prefix_keys_holds() {
     Stack::new(prefix_keys).skipping(SEEDS).holds().await;
@@ -25,4 +29,9 @@ async fn prefix_keys_holds() {
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
 async fn prefix_collections_holds() {
     Stack::new(prefix_collections).skipping(SEEDS).holds().await;
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn single_collection_holds() {
+    Stack::new(single_collection).skipping(SEEDS).holds().await;
 }
