@@ -291,6 +291,11 @@ impl StatisticsHandle {
         self.0.max_collections.store(most, Ordering::Relaxed);
     }
 
+    /// Whether this collection is one of those that are told apart, and was met.
+    pub fn tells_apart(&self, collection: &str) -> bool {
+        self.0.tables.read().collections.contains_key(collection)
+    }
+
     /// Notes one call: on a collection or on none, what came of it, how long it took.
     pub fn record(&self, collection: Option<&str>, operation: Operation, tally: Tally, took: Duration) {
         {

@@ -13,12 +13,15 @@
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`Retry`] | repeats what failed where that helps and cannot harm |
 //! | [`DefaultValue`] | a value where there is none |
+//! | [`Fallback`] | a second store for when the first cannot be reached |
 //! | [`LimitSize`] | bounds for the size of values |
+//! | `Logging` | a `tracing` event and span for each operation (feature `tracing`) |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`ReadOnly`] | the refusal of every write |
 //! | [`SingleCollection`] | all collections in one of the store |
 //! | [`Statistics`] | counts and latencies for each collection and operation |
+//! | [`Timeout`] | a deadline for every call |
 //! | [`TtlClamp`] | bounds for TTLs, and one for entries without |
 //!
 //! [`Wrapper`] and [`Around`] are what one's own are made of. A wrapper forwards every operation, so that listings, conditional writes and capabilities survive any stack. In which
@@ -35,7 +38,10 @@ mod encryption;
 mod faults;
 mod passthrough_cache;
 mod default_value;
+mod fallback;
 mod limit_size;
+#[cfg(feature = "tracing")]
+mod logging;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -49,6 +55,7 @@ mod statistics;
 mod testing;
 #[cfg(any(feature = "compression", feature = "encryption"))]
 mod transform;
+mod timeout;
 mod ttl_clamp;
 mod under;
 mod wrapper;
@@ -67,7 +74,11 @@ pub use encryption::Encryption;
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use passthrough_cache::PassthroughCache;
 pub use default_value::DefaultValue;
+pub use fallback::Fallback;
 pub use limit_size::LimitSize;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub use logging::Logging;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use read_only::ReadOnly;
@@ -76,6 +87,7 @@ pub use retry::Retry;
 pub use routing::{ByFunction, ByTable, CollectionRouting, Router, Routing, Rule};
 pub use single_collection::SingleCollection;
 pub use statistics::Statistics;
+pub use timeout::Timeout;
 pub use ttl_clamp::TtlClamp;
 pub use wrapper::Wrapper;
 
@@ -89,5 +101,6 @@ pub use kv_core::formats::compression::{Algorithm, Compressor};
 pub use kv_core::formats::encryption::{Aead, Cipher, Fernet, Reencrypted};
 #[doc(no_inline)]
 pub use kv_core::{
-    CollectionStatistics, Latency, Operation, OperationStatistics, StatisticsHandle, StatisticsSnapshot, Tally,
+    CollectionStatistics, DivergedName, DivergenceHandle, DivergenceReport, Latency, Newer, Operation,
+    OperationStatistics, StatisticsHandle, StatisticsSnapshot, Tally,
 };

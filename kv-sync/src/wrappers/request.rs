@@ -2,7 +2,7 @@
 
 //! Calls as values.
 
-use kv_core::{CallOptions, Operation, Result, Tally};
+use kv_core::{CallOptions, Operation, Result, Tally, ValueRef};
 
 use crate::store::Store;
 
@@ -46,6 +46,21 @@ pub trait Request: Clone + Copy + Send + Sync {
     /// How many keys it is about; 0 if it names none.
     fn keys(&self) -> usize {
         0
+    }
+
+    /// Shows the keys it names, in order.
+    fn each_key(&self, show: &mut dyn FnMut(&str)) {
+        self.key().into_iter().for_each(show);
+    }
+
+    /// Shows the values it brings.
+    fn each_value(&self, show: &mut dyn FnMut(ValueRef<'_>)) {
+        let _ = show;
+    }
+
+    /// Shows the values that were answered.
+    fn each_answered(&self, answer: &Self::Answer, show: &mut dyn FnMut(ValueRef<'_>)) {
+        let _ = (answer, show);
     }
 
     /// What it does to what is stored.

@@ -9,6 +9,9 @@ use kv_core::{Result, StatisticsHandle, StatisticsSnapshot};
 use super::request::Request;
 use crate::store::Store;
 
+#[cfg(feature = "metrics")]
+mod export;
+
 /// Counts what passes through, by collection and operation: calls, hits, misses, writes, deletes, errors and latency.
 ///
 /// A bulk call counts once for each key, and is timed once. Reads without the value (`exists`, `ttl`, `metadata`) are
@@ -16,7 +19,8 @@ use crate::store::Store;
 /// a call; what stands on its page is not counted. A call that is dropped before it ends is not counted.
 ///
 /// The counters are read through a [`StatisticsHandle`], taken before the wrapper goes into a stack. Memory is bounded:
-/// beyond 1,024 collections, or [so many](Self::with_max_collections), the rest is counted together.
+/// beyond 1,024 collections, or [so many](Self::with_max_collections), the rest is counted together. With the feature
+/// `metrics` they can be exported as well: `with_metrics`.
 ///
 /// ```
 /// use kv_sync::Kv;
@@ -64,12 +68,34 @@ use crate::store::Store;
 pub struct Statistics<S> {
     store: S,
     statistics: StatisticsHandle,
+    #[cfg(feature = "metrics")]
+    exported: bool,
 }
 
 impl<S: Store> Statistics<S> {
     /// This store, counted from zero.
     pub fn new(store: S) -> Self {
-        Self { store, statistics: StatisticsHandle::new() }
+        Self {
+            store,
+            statistics: StatisticsHandle::new(),
+            #[cfg(feature = "metrics")]
+            exported: false,
+        }
+    }
+
+    /// Also told to the recorder of the `metrics` facade that the program has installed: the counters
+    /// `kv_calls_total`, `kv_hits_total`, `kv_misses_total`, `kv_writes_total`, `kv_deletes_total` and
+    /// `kv_errors_total`, and the histogram `kv_call_duration_seconds`, all labelled with `operation` and `collection`.
+    ///
+    /// The label of collections that are not told apart is empty, and so is that of operations on no collection: there
+    /// are no more labels than counters here. Every call costs a look-up in the recorder for each number that is not 0.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    #[must_use]
+    pub fn with_metrics(mut self) -> Self {
+        export::describe();
+        self.exported = true;
+        self
     }
 
     /// With at most so many collections told apart; the others are counted together.
@@ -107,7 +133,13 @@ impl<S: Store> crate::wrappers::Around for Statistics<S> {
         let began = Instant::now();
         let answer = request.send(&self.store);
         let tally = request.tally(&answer);
-        self.statistics.record(request.collection(), request.operation(), tally, began.elapsed());
+        let took = began.elapsed();
+        self.statistics.record(request.collection(), request.operation(), tally, took);
+        #[cfg(feature = "metrics")]
+        if self.exported {
+            let collection = request.collection().filter(|collection| self.statistics.tells_apart(collection));
+            export::record(collection, request.operation(), tally, took);
+        }
         answer
     }
 }

@@ -3,9 +3,10 @@
 //! Wrappers that stand before a store and let through what they are told to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kv_sync::contract::Setting;
-use kv_sync::wrappers::{DefaultValue, LimitSize, ReadOnly};
+use kv_sync::wrappers::{DefaultValue, Fallback, LimitSize, ReadOnly, Timeout};
 use kv_sync::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, KeyFilter, Kv, Modified, Name,
     PutItem, PutOptions, PutOutcome, Result, Store, ValueRef, Written,
@@ -97,4 +98,33 @@ fn limit_size_holds() {
 #[test]
 fn default_value_holds() {
     Stack::new(default_value).holds();
+}
+
+fn timeout(setting: &Setting) -> Kv {
+    Kv::new(Timeout::new(memory(setting), Duration::from_secs(60)).unwrap())
+}
+
+#[test]
+fn timeout_holds() {
+    Stack::new(timeout).holds();
+}
+
+fn fallback(setting: &Setting) -> Kv {
+    Kv::new(Fallback::new(memory(setting), memory(setting)).with_write_through())
+}
+
+#[test]
+fn fallback_holds() {
+    Stack::new(fallback).holds();
+}
+
+#[cfg(feature = "tracing")]
+fn logging(setting: &Setting) -> Kv {
+    Kv::new(kv_sync::wrappers::Logging::new(memory(setting)))
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn logging_holds() {
+    Stack::new(logging).holds();
 }

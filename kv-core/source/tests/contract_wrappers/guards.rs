@@ -1,9 +1,10 @@
 //! Wrappers that stand before a store and let through what they are told to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kv_source::contract::Setting;
-use kv_source::wrappers::{DefaultValue, LimitSize, ReadOnly};
+use kv_source::wrappers::{DefaultValue, Fallback, LimitSize, ReadOnly, Timeout};
 use kv_source::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, KeyFilter, Kv, Modified, Name,
     PutItem, PutOptions, PutOutcome, Result, Store, ValueRef, Written,
@@ -101,4 +102,33 @@ async fn limit_size_holds() {
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
 async fn default_value_holds() {
     Stack::new(default_value).holds().await;
+}
+
+fn timeout(setting: &Setting) -> Kv {
+    Kv::new(Timeout::new(memory(setting), Duration::from_secs(60)).unwrap())
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn timeout_holds() {
+    Stack::new(timeout).holds().await;
+}
+
+fn fallback(setting: &Setting) -> Kv {
+    Kv::new(Fallback::new(memory(setting), memory(setting)).with_write_through())
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn fallback_holds() {
+    Stack::new(fallback).holds().await;
+}
+
+#[cfg(feature = "tracing")]
+fn logging(setting: &Setting) -> Kv {
+    Kv::new(kv_source::wrappers::Logging::new(memory(setting)))
+}
+
+#[cfg(feature = "tracing")]
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn logging_holds() {
+    Stack::new(logging).holds().await;
 }

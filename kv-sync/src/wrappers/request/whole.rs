@@ -2,7 +2,9 @@
 
 //! Calls about collections and about the whole store.
 
-use kv_core::{CallOptions, Capabilities, KeyFilter, ListOptions, Listed, Operation, Page, Result, Tally};
+use kv_core::{
+    CallOptions, Capabilities, Entry, KeyFilter, ListOptions, Listed, Operation, Page, Result, Tally, ValueRef,
+};
 
 use super::{Effect, Request, one};
 use crate::store::Store;
@@ -23,6 +25,11 @@ impl Request for List<'_> {
 
     fn collection(&self) -> Option<&str> {
         Some(self.collection)
+    }
+
+    fn each_answered(&self, answer: &Self::Answer, show: &mut dyn FnMut(ValueRef<'_>)) {
+        let entries = answer.items.iter().filter_map(|line| line.entry.as_ref()?.as_ref().ok());
+        entries.map(Entry::value).for_each(show);
     }
 
     fn call(&self) -> CallOptions {

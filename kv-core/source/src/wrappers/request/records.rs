@@ -35,6 +35,10 @@ impl Request for Get<'_> {
         1
     }
 
+    fn each_answered(&self, answer: &Self::Answer, show: &mut dyn FnMut(ValueRef<'_>)) {
+        answer.iter().map(Entry::value).for_each(show);
+    }
+
     fn call(&self) -> CallOptions {
         self.options.call
     }
@@ -70,6 +74,14 @@ impl Request for GetMany<'_> {
 
     fn keys(&self) -> usize {
         self.keys.len()
+    }
+
+    fn each_key(&self, show: &mut dyn FnMut(&str)) {
+        self.keys.iter().copied().for_each(show);
+    }
+
+    fn each_answered(&self, answer: &Self::Answer, show: &mut dyn FnMut(ValueRef<'_>)) {
+        answer.iter().flatten().flatten().map(Entry::value).for_each(show);
     }
 
     fn call(&self) -> CallOptions {
@@ -117,6 +129,10 @@ impl Request for Put<'_> {
         if self.options.condition == Condition::Always { Effect::Overwrite } else { Effect::Change }
     }
 
+    fn each_value(&self, show: &mut dyn FnMut(ValueRef<'_>)) {
+        show(self.value);
+    }
+
     fn call(&self) -> CallOptions {
         self.options.call
     }
@@ -156,6 +172,14 @@ impl Request for PutMany<'_> {
 
     fn effect(&self) -> Effect {
         Effect::Overwrite
+    }
+
+    fn each_key(&self, show: &mut dyn FnMut(&str)) {
+        self.items.iter().map(|item| item.key).for_each(show);
+    }
+
+    fn each_value(&self, show: &mut dyn FnMut(ValueRef<'_>)) {
+        self.items.iter().map(|item| item.value).for_each(show);
     }
 
     fn call(&self) -> CallOptions {
@@ -246,6 +270,10 @@ impl Request for DeleteMany<'_> {
         Effect::Change
     }
 
+    fn each_key(&self, show: &mut dyn FnMut(&str)) {
+        self.keys.iter().copied().for_each(show);
+    }
+
     fn call(&self) -> CallOptions {
         *self.options
     }
@@ -292,6 +320,18 @@ impl Request for Modify<'_> {
 
     fn effect(&self) -> Effect {
         Effect::Change
+    }
+
+    fn each_value(&self, show: &mut dyn FnMut(ValueRef<'_>)) {
+        match *self.change {
+            Change::Append(value) | Change::Replace { value, .. } => show(value),
+            Change::Swap { expected, new } => expected.into_iter().chain(new).for_each(show),
+            _ => {}
+        }
+    }
+
+    fn each_answered(&self, answer: &Self::Answer, show: &mut dyn FnMut(ValueRef<'_>)) {
+        answer.before.iter().chain(&answer.after).map(Entry::value).for_each(show);
     }
 
     fn call(&self) -> CallOptions {

@@ -1,0 +1,540 @@
+//! The operations, on two stores.
+
+use kv_core::{
+    CallOptions, Capabilities, Change, Condition, Cursor, DeleteOptions, DeleteOutcome, Description, Entry, Error,
+    ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Newer, Page, PutItem, PutOptions,
+    PutOutcome, Result, Timestamp, ValueRef, Written,
+};
+
+use super::{Doubt, Fallback, Follow, Place, is_unavailable};
+use crate::store::Store;
+
+/// In which store a listing goes on.
+enum Side {
+    First(Option<Cursor>),
+    Second(Option<Cursor>),
+}
+
+fn side(cursor: Option<&Cursor>) -> Result<Option<Side>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let rest = |text: &str| Some(Cursor::new(text));
+    match cursor.as_str().split_at_checked(2) {
+        Some(("1.", text)) => Ok(Some(Side::First(rest(text)))),
+        Some(("2.", text)) => Ok(Some(Side::Second(rest(text)))),
+        _ => Err(cursor.refusal().in_store("Fallback")),
+    }
+}
+
+fn marked<T>(mut page: Page<T>, side: &str) -> Page<T> {
+    page.next = page.next.map(|next| Cursor::new(format!("{side}{next}")));
+    page
+}
+
+/// What the first could not do and the second cannot either, is the first's to tell.
+fn second_or<T>(answer: Result<T>, error: Error) -> Result<T> {
+    answer.map_err(|other| if other.outcome_unknown() { error.with_outcome_unknown() } else { error })
+}
+
+impl<A: Store, B: Store> Fallback<A, B> {
+    fn any_diverged<'k>(&self, collection: &str, mut keys: impl Iterator<Item = &'k str>) -> bool {
+        !self.known.is_empty() && keys.any(|key| self.known.get(Name::new(collection, key)).is_some())
+    }
+
+    /// Notes that the second is about to be right about these records, none of which is noted yet; not if there is no
+    /// room for all.
+    fn announce<'k>(&self, collection: &str, keys: impl Iterator<Item = &'k str> + Clone, error: &Error) -> bool {
+        for (at, key) in keys.clone().enumerate() {
+            if !self.known.note(Name::new(collection, key), Newer::Second) {
+                keys.take(at).for_each(|key| self.take_back(Name::new(collection, key), None, error));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The second has not written it either: what was known before is known again. The error is the first's.
+    fn take_back(&self, name: Name<'_>, before: Option<Newer>, error: &Error) {
+        match (before, self.known.get(name)) {
+            (Some(newer), _) => {
+                let _ = self.known.note(name, newer);
+            }
+            (None, _) if error.outcome_unknown() => self.is_behind(name),
+            (None, Some(note)) => self.known.settle(name, note),
+            (None, None) => {}
+        }
+    }
+
+    /// The same for each of a batch.
+    fn take_back_failed<'k, T>(
+        &self,
+        collection: &str,
+        keys: impl Iterator<Item = &'k str>,
+        answers: &Result<Vec<Result<T>>>,
+        error: &Error,
+    ) {
+        for (at, key) in keys.enumerate() {
+            let failure = match answers {
+                Ok(answers) => answers.get(at).and_then(|answer| answer.as_ref().err()),
+                Err(failure) => Some(failure),
+            };
+            if failure.is_some_and(|failure| !failure.outcome_unknown()) {
+                self.take_back(Name::new(collection, key), None, error);
+            }
+        }
+    }
+}
+
+#[maybe_async::maybe_async]
+impl<A: Store, B: Store> Fallback<A, B> {
+    /// Writes to the second alone, if there is room to note it.
+    async fn put_second(
+        &self,
+        name: Name<'_>,
+        value: ValueRef<'_>,
+        options: &PutOptions,
+        error: Error,
+    ) -> Result<PutOutcome> {
+        let before = self.known.get(name).map(|note| note.newer);
+        if !self.known.note(name, Newer::Second) {
+            return Err(error);
+        }
+        let answer = self.second.put(name, value, options).await;
+        if answer.as_ref().is_err_and(|failure| before.is_some() || !failure.outcome_unknown()) {
+            self.take_back(name, before, &error);
+        }
+        second_or(answer, error)
+    }
+
+    async fn delete_second(&self, name: Name<'_>, options: &DeleteOptions, error: Error) -> Result<DeleteOutcome> {
+        let before = self.known.get(name).map(|note| note.newer);
+        if !self.known.note(name, Newer::Second) {
+            return Err(error);
+        }
+        let answer = self.second.delete(name, options).await;
+        if answer.as_ref().is_err_and(|failure| before.is_some() || !failure.outcome_unknown()) {
+            self.take_back(name, before, &error);
+        }
+        second_or(answer, error)
+    }
+}
+
+#[maybe_async::maybe_async(AFIT)]
+#[deny(clippy::missing_trait_methods)]
+impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
+    type Inner = A;
+    const NAME: &'static str = "Fallback";
+
+    fn inner(&self) -> &A {
+        &self.first
+    }
+
+    fn describe(&self) -> Description {
+        let (mut first, second) = (self.first.describe(), self.second.describe());
+        first.name = format!("Fallback({}, {})", first.name, second.name);
+        first.capabilities = self.narrowed(first.capabilities);
+        first
+    }
+
+    fn default_collection(&self) -> &str {
+        self.first.default_collection()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.first.now()
+    }
+
+    async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
+        let turn = self.turn(name).await;
+        let place = self.place(name, &options.call).await?;
+        drop(turn);
+        match place {
+            Place::First => self.first.get(name, options).await,
+            Place::Second(error) => {
+                self.known.note_second_reads(1);
+                second_or(self.second.get(name, options).await, error)
+            }
+            Place::Both => match self.first.get(name, options).await {
+                Err(error) if is_unavailable(&error) && self.is_trusted() => {
+                    self.known.note_second_reads(1);
+                    second_or(self.second.get(name, options).await, error)
+                }
+                answer => answer,
+            },
+        }
+    }
+
+    async fn get_many(
+        &self,
+        collection: &str,
+        keys: &[&str],
+        options: &GetOptions,
+    ) -> Result<Vec<Result<Option<Entry>>>> {
+        if self.any_diverged(collection, keys.iter().copied()) {
+            let mut answers = Vec::with_capacity(keys.len());
+            for key in keys {
+                answers.push(Store::get(self, Name::new(collection, key), options).await);
+            }
+            return Ok(answers);
+        }
+        match self.first.get_many(collection, keys, options).await {
+            Ok(mut answers) => {
+                for (answer, key) in answers.iter_mut().zip(keys) {
+                    if answer.as_ref().is_err_and(is_unavailable) {
+                        *answer = Store::get(self, Name::new(collection, key), options).await;
+                    }
+                }
+                Ok(answers)
+            }
+            Err(error) if is_unavailable(&error) && self.is_trusted() => {
+                self.known.note_second_reads(keys.len() as u64);
+                second_or(self.second.get_many(collection, keys, options).await, error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
+        if !self.through {
+            return self.first.put(name, value, options).await;
+        }
+        let _turn = self.turn(name).await;
+        let always = options.condition == Condition::Always;
+        if let Place::Second(error) = self.place(name, &options.call).await? {
+            return if always { self.put_second(name, value, options, error).await } else { Err(error) };
+        }
+        let doubt = Doubt { of: Some((self, name)) };
+        match self.first.put(name, value, options).await {
+            Ok(PutOutcome::Written(written)) => {
+                let expiry = written.expires().map_or(Expiry::Never, Expiry::At);
+                let options = options.clone().with_expiry(expiry);
+                let call = options.call;
+                self.follow(name, Follow::Put(value, options), &call).await;
+                doubt.dispel();
+                Ok(PutOutcome::Written(written))
+            }
+            Ok(PutOutcome::Conflict) => {
+                doubt.dispel();
+                Ok(PutOutcome::Conflict)
+            }
+            Err(error) if always && is_unavailable(&error) => {
+                doubt.dispel();
+                self.put_second(name, value, options, error).await
+            }
+            Err(error) => {
+                if !error.outcome_unknown() {
+                    doubt.dispel();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn put_many(
+        &self,
+        collection: &str,
+        items: &[PutItem<'_>],
+        options: &PutOptions,
+    ) -> Result<Vec<Result<Written>>> {
+        if !self.through {
+            return self.first.put_many(collection, items, options).await;
+        }
+        // Checked whole by the store's own clock, before any of it is written one by one.
+        let now = self.first.now();
+        for item in items {
+            let name = Name::new(collection, item.key);
+            let checked = name.check().and_then(|()| item.expiry.unwrap_or(options.expiry).resolve(now).map(drop));
+            checked.map_err(|error| error.in_store("Fallback").during("put_many").at(name))?;
+        }
+        if self.any_diverged(collection, items.iter().map(|item| item.key)) {
+            let mut answers = Vec::with_capacity(items.len());
+            for item in items {
+                let options = options.clone().with_expiry(item.expiry.unwrap_or(options.expiry));
+                let answer = Store::put(self, Name::new(collection, item.key), item.value, &options).await;
+                let unwritten = || Error::new(ErrorKind::InvalidArgument, "a batch takes no condition");
+                answers.push(answer.and_then(|outcome| outcome.written().ok_or_else(unwritten)));
+            }
+            return Ok(answers);
+        }
+        let mut doubts: Vec<Doubt<'_, A, B>> = Vec::with_capacity(items.len());
+        doubts.extend(items.iter().map(|item| Doubt { of: Some((self, Name::new(collection, item.key))) }));
+        match self.first.put_many(collection, items, options).await {
+            Ok(answers) => {
+                let mut followers = Vec::with_capacity(items.len());
+                for (item, answer) in items.iter().zip(&answers) {
+                    if let Ok(written) = answer {
+                        followers.push(item.with_expiry(written.expires().map_or(Expiry::Never, Expiry::At)));
+                    }
+                }
+                let followed = self.second.put_many(collection, &followers, options).await;
+                let mut followed = followed.unwrap_or_default().into_iter();
+                for (answer, doubt) in answers.iter().zip(doubts) {
+                    let in_line = match answer {
+                        Ok(_) => matches!(followed.next(), Some(Ok(_))),
+                        Err(error) => !error.outcome_unknown(),
+                    };
+                    if in_line {
+                        doubt.dispel();
+                    }
+                }
+                Ok(answers)
+            }
+            Err(error) if is_unavailable(&error) => {
+                doubts.into_iter().for_each(Doubt::dispel);
+                let keys = items.iter().map(|item| item.key);
+                if !self.announce(collection, keys.clone(), &error) {
+                    return Err(error);
+                }
+                let answers = self.second.put_many(collection, items, options).await;
+                self.take_back_failed(collection, keys, &answers, &error);
+                second_or(answers, error)
+            }
+            Err(error) => {
+                if !error.outcome_unknown() {
+                    doubts.into_iter().for_each(Doubt::dispel);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
+        if !self.through {
+            return self.first.delete(name, options).await;
+        }
+        let _turn = self.turn(name).await;
+        let always = options.condition == Condition::Always;
+        if let Place::Second(error) = self.place(name, &options.call).await? {
+            return if always { self.delete_second(name, options, error).await } else { Err(error) };
+        }
+        let doubt = Doubt { of: Some((self, name)) };
+        match self.first.delete(name, options).await {
+            Ok(DeleteOutcome::Conflict) => {
+                doubt.dispel();
+                Ok(DeleteOutcome::Conflict)
+            }
+            Ok(outcome) => {
+                self.follow(name, Follow::Delete, &options.call).await;
+                doubt.dispel();
+                Ok(outcome)
+            }
+            Err(error) if always && is_unavailable(&error) => {
+                doubt.dispel();
+                self.delete_second(name, options, error).await
+            }
+            Err(error) => {
+                if !error.outcome_unknown() {
+                    doubt.dispel();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
+        if !self.through {
+            return self.first.delete_many(collection, keys, options).await;
+        }
+        if self.any_diverged(collection, keys.iter().copied()) {
+            let one = DeleteOptions::default().with_call(*options);
+            let mut answers = Vec::with_capacity(keys.len());
+            for key in keys {
+                let answer = Store::delete(self, Name::new(collection, key), &one).await;
+                answers.push(answer.map(|outcome| outcome == DeleteOutcome::Deleted));
+            }
+            return Ok(answers);
+        }
+        let mut doubts: Vec<Doubt<'_, A, B>> = Vec::with_capacity(keys.len());
+        doubts.extend(keys.iter().map(|key| Doubt { of: Some((self, Name::new(collection, key))) }));
+        match self.first.delete_many(collection, keys, options).await {
+            Ok(answers) => {
+                let followed = self.second.delete_many(collection, keys, options).await;
+                let mut followed = followed.unwrap_or_default().into_iter();
+                for doubt in doubts {
+                    if matches!(followed.next(), Some(Ok(_))) {
+                        doubt.dispel();
+                    }
+                }
+                Ok(answers)
+            }
+            Err(error) if is_unavailable(&error) => {
+                doubts.into_iter().for_each(Doubt::dispel);
+                if !self.announce(collection, keys.iter().copied(), &error) {
+                    return Err(error);
+                }
+                let answers = self.second.delete_many(collection, keys, options).await;
+                self.take_back_failed(collection, keys.iter().copied(), &answers, &error);
+                second_or(answers, error)
+            }
+            Err(error) => {
+                if !error.outcome_unknown() {
+                    doubts.into_iter().for_each(Doubt::dispel);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
+        if !self.through {
+            return self.first.modify(name, change, options).await;
+        }
+        let _turn = self.turn(name).await;
+        if let Place::Second(error) = self.place(name, options).await? {
+            return Err(error);
+        }
+        let doubt = Doubt { of: Some((self, name)) };
+        match self.first.modify(name, change, options).await {
+            Ok(modified) => {
+                match &modified.after {
+                    _ if !modified.applied => {}
+                    Some(after) => {
+                        let put = PutOptions::of_record(&after.record());
+                        self.follow(name, Follow::Put(after.value(), put), options).await;
+                    }
+                    None => self.follow(name, Follow::Delete, options).await,
+                }
+                doubt.dispel();
+                Ok(modified)
+            }
+            Err(error) => {
+                if !error.outcome_unknown() {
+                    doubt.dispel();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
+        let begins = side(options.cursor.as_ref())?;
+        let error = match begins {
+            Some(Side::Second(cursor)) => {
+                let options = options.clone().with_cursor(cursor);
+                return Ok(marked(self.second.list(collection, &options).await?, "2."));
+            }
+            Some(Side::First(cursor)) => {
+                let options = options.clone().with_cursor(cursor);
+                return Ok(marked(self.first.list(collection, &options).await?, "1."));
+            }
+            None => match self.all_in_line(&options.call).await {
+                Ok(()) => match self.first.list(collection, options).await {
+                    Ok(page) => return Ok(marked(page, "1.")),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            },
+        };
+        if !self.may_ask_second(&error) {
+            return Err(error);
+        }
+        self.known.note_second_reads(1);
+        Ok(marked(second_or(self.second.list(collection, options).await, error)?, "2."))
+    }
+
+    async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
+        let begins = side(options.cursor.as_ref())?;
+        let error = match begins {
+            Some(Side::Second(cursor)) => {
+                let options = options.clone().with_cursor(cursor);
+                return Ok(marked(self.second.collections(&options).await?, "2."));
+            }
+            Some(Side::First(cursor)) => {
+                let options = options.clone().with_cursor(cursor);
+                return Ok(marked(self.first.collections(&options).await?, "1."));
+            }
+            None => match self.all_in_line(&options.call).await {
+                Ok(()) => match self.first.collections(options).await {
+                    Ok(page) => return Ok(marked(page, "1.")),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            },
+        };
+        if !self.may_ask_second(&error) {
+            return Err(error);
+        }
+        self.known.note_second_reads(1);
+        Ok(marked(second_or(self.second.collections(options).await, error)?, "2."))
+    }
+
+    async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
+        let error = match self.all_in_line(options).await {
+            Ok(()) => match self.first.count(collection, filter, options).await {
+                Ok(count) => return Ok(count),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        if !self.may_ask_second(&error) {
+            return Err(error);
+        }
+        self.known.note_second_reads(1);
+        second_or(self.second.count(collection, filter, options).await, error)
+    }
+
+    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
+        if !self.through {
+            return self.first.clear(collection, filter, options).await;
+        }
+        self.all_in_line(options).await?;
+        let cleared = self.first.clear(collection, filter, options).await;
+        let is_untouched = cleared.as_ref().is_err_and(|error| !error.outcome_unknown());
+        if !is_untouched && self.second.clear(collection, filter, options).await.is_err() {
+            self.known.note_unnamed();
+        }
+        cleared
+    }
+
+    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
+        if !self.through {
+            return self.first.destroy(options).await;
+        }
+        self.all_in_line(options).await?;
+        let destroyed = self.first.destroy(options).await;
+        let is_untouched = destroyed.as_ref().is_err_and(|error| !error.outcome_unknown());
+        if !is_untouched && self.second.destroy(options).await.is_err() {
+            self.known.note_unnamed();
+        }
+        destroyed
+    }
+
+    async fn cull(&self, options: &CallOptions) -> Result<u64> {
+        let culled = self.first.cull(options).await;
+        if self.through {
+            // Only space is at stake.
+            let _ = self.second.cull(options).await;
+        }
+        culled
+    }
+
+    async fn ping(&self, options: &CallOptions) -> Result<()> {
+        match self.first.ping(options).await {
+            Err(error) if is_unavailable(&error) => second_or(self.second.ping(options).await, error),
+            answer => answer,
+        }
+    }
+
+    async fn setup(&self) -> Result<()> {
+        let first = self.first.setup().await;
+        let second = self.second.setup().await;
+        match first {
+            Err(error) if is_unavailable(&error) => second_or(second, error),
+            Err(error) => Err(error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn close(&self) -> Result<()> {
+        let first = self.first.close().await;
+        let second = self.second.close().await;
+        first.and(second)
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities> {
+        match self.first.capabilities().await {
+            Ok(can) => Ok(self.narrowed(can)),
+            Err(error) if is_unavailable(&error) => Ok(self.narrowed(self.first.describe().capabilities)),
+            Err(error) => Err(error),
+        }
+    }
+}
