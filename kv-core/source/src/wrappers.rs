@@ -32,16 +32,16 @@ mod circuit_breaker;
 #[cfg(feature = "compression")]
 mod compression;
 mod concurrency_limit;
+mod default_value;
 #[cfg(feature = "encryption")]
 mod encryption;
+mod fallback;
 #[cfg(feature = "faults")]
 mod faults;
-mod passthrough_cache;
-mod default_value;
-mod fallback;
 mod limit_size;
 #[cfg(feature = "tracing")]
 mod logging;
+mod passthrough_cache;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -53,9 +53,9 @@ mod single_collection;
 mod statistics;
 #[cfg(test)]
 mod testing;
+mod timeout;
 #[cfg(any(feature = "compression", feature = "encryption"))]
 mod transform;
-mod timeout;
 mod ttl_clamp;
 mod under;
 mod wrapper;
@@ -66,19 +66,19 @@ pub use circuit_breaker::CircuitBreaker;
 #[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
 pub use compression::Compression;
 pub use concurrency_limit::ConcurrencyLimit;
+pub use default_value::DefaultValue;
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use encryption::Encryption;
+pub use fallback::Fallback;
 #[cfg(feature = "faults")]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
-pub use passthrough_cache::PassthroughCache;
-pub use default_value::DefaultValue;
-pub use fallback::Fallback;
 pub use limit_size::LimitSize;
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use logging::Logging;
+pub use passthrough_cache::PassthroughCache;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use read_only::ReadOnly;
