@@ -11,6 +11,7 @@ mod capability;
 mod change;
 mod clock;
 mod divergence;
+mod codec;
 mod entry;
 mod error;
 pub mod formats;
@@ -32,6 +33,16 @@ pub use capability::{Atomicity, Capabilities, Description, Listing, Stability};
 pub use change::{Change, Decision, Next};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use divergence::{DivergedName, DivergenceHandle, DivergenceReport, Newer, Note};
+#[cfg(feature = "cbor")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cbor")))]
+pub use codec::Cbor;
+#[cfg(feature = "msgpack")]
+#[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
+pub use codec::MsgPack;
+#[cfg(feature = "postcard")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postcard")))]
+pub use codec::Postcard;
+pub use codec::{Codec, Json, Outdated, SCHEMA_NOTE, Shape};
 pub use entry::{Entry, Record};
 pub use error::{Error, ErrorKind, Result};
 pub use json::encode_into as encode_json;

@@ -64,7 +64,7 @@ impl Collection {
         Self { call: self.call.with_timeout(timeout), ..self.clone() }
     }
 
-    fn at<'a>(&'a self, key: &'a str) -> Name<'a> {
+    pub(crate) fn at<'a>(&'a self, key: &'a str) -> Name<'a> {
         Name::new(&self.name, key)
     }
 
@@ -72,7 +72,7 @@ impl Collection {
         GetOptions::default().with_call(self.call)
     }
 
-    fn writing(&self) -> PutOptions {
+    pub(crate) fn writing(&self) -> PutOptions {
         PutOptions::default().with_call(self.call)
     }
 
@@ -368,7 +368,7 @@ impl Collection {
 /// What such a change does not name (TTL, metadata, created instant) stays as it was;
 /// [`get_and_put`](Collection::get_and_put) alone replaces the record whole.
 impl Collection {
-    fn modify(&self, key: &str, change: &Change<'_>) -> Result<Modified> {
+    pub(crate) fn modify(&self, key: &str, change: &Change<'_>) -> Result<Modified> {
         self.store.modify(self.at(key), change, &self.call)
     }
 
@@ -473,35 +473,45 @@ impl Collection {
         key: &str,
         mut change: impl FnMut(Option<T>) -> Option<T> + Send,
     ) -> Result<Option<T>> {
+        self.replace(key, |before| {
+            let old = before.map(|entry| self.decode(key, entry, "update")).transpose()?;
+            let Some(new) = change(old) else { return Ok(None) };
+            let options = before.map_or_else(PutOptions::default, |entry| PutOptions::of_record(&entry.record()));
+            Ok(Some((self.encode(key, &new, "update")?, options, new)))
+        })
+    }
+
+    /// Puts what `next` makes of the entry that is there (`None`: none) in its place, or removes it where it makes
+    /// nothing (`None`), unless somebody else is first: then begins again. Answers what came with the new value.
+    pub(crate) fn replace<R: Send>(
+        &self,
+        key: &str,
+        mut next: impl FnMut(Option<&Entry>) -> Result<Option<(Value, PutOptions, R)>> + Send,
+    ) -> Result<Option<R>> {
         let mut attempts = Attempts::default();
         loop {
             let before = self.get_entry(key)?;
-            let old = before.as_ref().map(|entry| self.decode(key, entry, "update")).transpose()?;
             let condition =
                 before.as_ref().map_or(Condition::IfAbsent, |entry| Condition::IfRevision(entry.revision()));
-            let new = change(old);
-            let done = match (&new, &before) {
-                (None, None) => true,
+            let (done, answer) = match (next(before.as_ref())?, &before) {
+                (None, None) => (true, None),
                 (None, Some(_)) => {
                     let options = DeleteOptions::default().with_condition(condition).with_call(self.call);
-                    self.store.delete(self.at(key), &options)? == DeleteOutcome::Deleted
+                    (self.store.delete(self.at(key), &options)? == DeleteOutcome::Deleted, None)
                 }
-                (Some(new), before) => {
-                    let value = self.encode(key, new, "update")?;
-                    let options = before
-                        .as_ref()
-                        .map_or_else(PutOptions::default, |entry| PutOptions::of_record(&entry.record()));
+                (Some((value, options, answer)), before) => {
                     let options = options.with_condition(condition).with_call(self.call);
-                    match self.store.put(self.at(key), value.as_ref(), &options) {
+                    let done = match self.store.put(self.at(key), value.as_ref(), &options) {
                         Ok(outcome) => outcome.is_written(),
                         // It ended in between, so what is there now is another state, and there is none.
                         Err(_) if has_ended(before.as_ref(), self.store.now()) => false,
                         Err(error) => return Err(error),
-                    }
+                    };
+                    (done, Some(answer))
                 }
             };
             if done {
-                return Ok(new);
+                return Ok(answer);
             }
             attempts.pause()?;
         }
@@ -648,7 +658,7 @@ fn time_left(entry: &Entry, now: Timestamp) -> TimeLeft {
 }
 
 /// What a write on no condition answered.
-fn unconditional(outcome: PutOutcome) -> Result<Written> {
+pub(crate) fn unconditional(outcome: PutOutcome) -> Result<Written> {
     outcome.written().ok_or_else(|| {
         let message = "the store answered a conflict to a write without a condition";
         kv_core::Error::new(kv_core::ErrorKind::Backend, message)

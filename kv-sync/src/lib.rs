@@ -46,6 +46,7 @@ mod store;
 pub mod stores;
 #[cfg(test)]
 mod testing;
+mod typed;
 pub mod wrappers;
 
 mod flavour;
@@ -63,14 +64,27 @@ pub use kv::Kv;
 pub use managed::Managed;
 pub use pager::{EntryPager, KeyAndEntry, KeyPager};
 pub use store::Store;
+pub use typed::{TypedCollection, TypedEntry, TypedEntryPager};
 
+#[cfg(feature = "cbor")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cbor")))]
+#[doc(no_inline)]
+pub use kv_core::Cbor;
+#[cfg(feature = "msgpack")]
+#[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
+#[doc(no_inline)]
+pub use kv_core::MsgPack;
+#[cfg(feature = "postcard")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postcard")))]
+#[doc(no_inline)]
+pub use kv_core::Postcard;
 #[doc(no_inline)]
 pub use kv_core::{
-    Atomicity, CallOptions, Capabilities, Change, Clock, Condition, Cursor, DEFAULT_COLLECTION, DeleteOptions,
-    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Listing,
-    MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Page, Pattern, PutItem, PutOptions, PutOutcome, Record,
-    Result, Revision, Revisions, SharedClock, Stability, SystemClock, TimeLeft, Timestamp, Ttl, Value, ValueRef,
-    Written,
+    Atomicity, CallOptions, Capabilities, Change, Clock, Codec, Condition, Cursor, DEFAULT_COLLECTION, DeleteOptions,
+    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, Json, KeyFilter, ListOptions, Listed,
+    Listing, MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Outdated, Page, Pattern, PutItem, PutOptions,
+    PutOutcome, Record, Result, Revision, Revisions, SCHEMA_NOTE, Shape, SharedClock, Stability, SystemClock, TimeLeft,
+    Timestamp, Ttl, Value, ValueRef, Written,
 };
 
 #[cfg(doctest)]
