@@ -43,6 +43,7 @@ mod kv;
 mod managed;
 mod pager;
 mod single_flight;
+mod require;
 mod store;
 pub mod stores;
 #[cfg(test)]

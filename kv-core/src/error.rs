@@ -310,7 +310,7 @@ impl fmt::Display for Error {
 }
 
 /// A name in quotes, cut where it would fill the screen.
-struct Shortened<'a>(&'a str);
+pub(crate) struct Shortened<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

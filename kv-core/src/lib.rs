@@ -18,6 +18,7 @@ pub mod formats;
 mod json;
 pub mod memory;
 mod metadata;
+mod missing;
 mod name;
 mod options;
 mod page;
