@@ -38,11 +38,13 @@ mod collection;
 #[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
 pub mod contract;
 mod driver;
+mod insert;
 mod kv;
 mod managed;
 mod pager;
 mod single_flight;
 mod require;
+mod single_flight;
 mod store;
 pub mod stores;
 #[cfg(test)]
@@ -61,6 +63,7 @@ mod pointer;
 pub use collection::Collection;
 pub use culler::Culler;
 pub use driver::{Context, Driver};
+pub use insert::Compute;
 pub use kv::Kv;
 pub use managed::Managed;
 pub use pager::{EntryPager, KeyAndEntry, KeyPager};
@@ -82,10 +85,10 @@ pub use kv_core::Postcard;
 #[doc(no_inline)]
 pub use kv_core::{
     Atomicity, CallOptions, Capabilities, Change, Clock, Codec, Condition, Cursor, DEFAULT_COLLECTION, DeleteOptions,
-    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, Json, KeyFilter, ListOptions, Listed,
-    Listing, MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Outdated, Page, Pattern, PutItem, PutOptions,
-    PutOutcome, Record, Result, Revision, Revisions, SCHEMA_NOTE, Shape, SharedClock, Stability, SystemClock, TimeLeft,
-    Timestamp, Ttl, Value, ValueRef, Written,
+    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, InsertOptions, Json, KeyFilter,
+    ListOptions, Listed, Listing, MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Outdated, Page, Pattern,
+    PutItem, PutOptions, PutOutcome, Record, Result, Revision, Revisions, SCHEMA_NOTE, Shape, SharedClock, Stability,
+    SystemClock, TimeLeft, Timestamp, Ttl, Value, ValueRef, Written,
 };
 
 #[cfg(doctest)]

@@ -51,6 +51,21 @@ impl Collection {
         &self.store
     }
 
+    /// The object itself: a call through its pointer would pass one boxed future more.
+    pub(crate) fn dyn_store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Its name, to be kept.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// Another collection of the same store.
+    pub(crate) fn sibling(&self, name: &str) -> Self {
+        Self::new(Arc::clone(&self.store), name.into(), self.call)
+    }
+
     /// What every call through this handle is given.
     pub fn call_options(&self) -> CallOptions {
         self.call

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use kv_core::{Codec, Entry, Json, Outdated, Result, Shape, ValueRef};
+use kv_core::{Codec, Entry, Json, Outdated, PutOptions, Result, Shape, ValueRef};
 
 use crate::collection::Collection;
 
@@ -150,19 +150,26 @@ impl<T: Serialize + DeserializeOwned, C: Codec> TypedCollection<T, C> {
         &self.collection
     }
 
-    fn encode(&self, key: &str, value: &T, operation: &'static str) -> Result<Vec<u8>> {
+    pub(crate) fn encode(&self, key: &str, value: &T, operation: &'static str) -> Result<Vec<u8>> {
         let mut encoded = Vec::with_capacity(128);
         let answer = self.shape.encode(value, &mut encoded);
         answer.map_err(|error| error.during(operation).at(self.collection.at(key)))?;
         Ok(encoded)
     }
 
-    fn value<'a>(&self, encoded: &'a [u8]) -> ValueRef<'a> {
+    pub(crate) fn value<'a>(&self, encoded: &'a [u8]) -> ValueRef<'a> {
         self.shape.value_of(encoded)
     }
 
+    /// These options, with the note of the version.
+    pub(crate) fn noted(&self, options: &PutOptions) -> PutOptions {
+        let mut options = options.clone();
+        options.metadata = self.shape.noted(options.metadata);
+        options
+    }
+
     /// The value of an entry that may be there, if it fits or need not.
-    fn decode(&self, key: &str, entry: Option<&Entry>, operation: &'static str) -> Result<Option<T>> {
+    pub(crate) fn decode(&self, key: &str, entry: Option<&Entry>, operation: &'static str) -> Result<Option<T>> {
         let Some(entry) = entry else { return Ok(None) };
         self.shape.decode(entry).map_err(|error| error.during(operation).at(self.collection.at(key)))
     }

@@ -202,10 +202,4 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
         })?;
         Ok(answer.is_some())
     }
-
-    fn noted(&self, options: &PutOptions) -> PutOptions {
-        let mut options = options.clone();
-        options.metadata = self.shape.noted(options.metadata);
-        options
-    }
 }
