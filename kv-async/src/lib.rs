@@ -28,7 +28,8 @@
 //! # }
 //! ```
 //!
-//! * [`Kv`] and [`Collection`] are what programs use.
+//! * [`Kv`] and [`Collection`] are what programs use; [`TypedCollection`] is a collection of one type.
+//! * [`Stack`] puts wrappers on a store.
 //! * [`Store`] is what a stack is made of: a store, or a wrapper around one. See [`stores`] and [`wrappers`].
 //! * [`Driver`] is what a backend implements; [`Managed`] makes a store of it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -46,6 +47,7 @@ mod pager;
 mod single_flight;
 mod require;
 mod single_flight;
+mod stack;
 mod store;
 pub mod stores;
 #[cfg(test)]
@@ -68,6 +70,7 @@ pub use insert::Compute;
 pub use kv::Kv;
 pub use managed::Managed;
 pub use pager::{EntryPager, KeyAndEntry, KeyPager};
+pub use stack::{IntoLayer, Stack};
 pub use store::Store;
 pub use typed::{TypedCollection, TypedEntry, TypedEntryPager};
 
@@ -86,10 +89,10 @@ pub use kv_core::Postcard;
 #[doc(no_inline)]
 pub use kv_core::{
     Atomicity, CallOptions, Capabilities, Change, Clock, Codec, Condition, Cursor, DEFAULT_COLLECTION, DeleteOptions,
-    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, InsertOptions, Json, KeyFilter,
-    ListOptions, Listed, Listing, MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Outdated, Page, Pattern,
+    DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry, GetOptions, InsertOptions, Json, KeyFilter, Layer,
+    ListOptions, Listed, Listing, MAX_NAME_BYTES, ManualClock, Metadata, Modified, Name, Need, Outdated, Page, Pattern,
     PutItem, PutOptions, PutOutcome, Record, Result, Revision, Revisions, SCHEMA_NOTE, Shape, SharedClock, Stability,
-    SystemClock, TimeLeft, Timestamp, Ttl, Value, ValueRef, Written,
+    SystemClock, TimeLeft, Timestamp, Ttl, TtlBounds, Value, ValueRef, Written,
 };
 
 #[cfg(doctest)]

@@ -114,34 +114,128 @@ impl Capabilities {
     }
 }
 
-/// What a store says of itself, without asking the backend.
+/// What a store, or a stack, says of itself, without asking the backend.
+///
+/// It prints as the layers that a call passes, from the outside in.
+///
+/// # Examples
+///
+/// ```
+/// use kv_core::{Capabilities, Description, Stability};
+///
+/// let store = Description::new("Redis", Stability::Stable, Capabilities::none());
+/// let stack = store.wrapped_in("Compression").with_parameters("zstd").wrapped_in("Retry").with_parameters("3");
+/// assert_eq!(stack.to_string(), "Retry(3) → Compression(zstd) → Redis");
+/// assert_eq!((stack.name.as_str(), stack.layers[1].name.as_str()), ("Redis", "Compression"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Description {
-    /// The store, or the stack from the outside in: `TtlClamp(Redis)`.
+    /// The store's name, at the bottom of the stack.
     pub name: String,
     /// How far its stored format is settled.
     pub stability: Stability,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// The wrappers around it, from the outside in.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+}
+
+/// What a wrapper says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Layer {
+    /// What it is.
+    pub name: String,
+    /// What it was told, in short.
+    #[serde(default)]
+    pub parameters: Option<String>,
+    /// The bounds that it keeps TTLs between.
+    #[serde(default)]
+    pub ttls: Option<TtlBounds>,
+    /// Other stores that it reads or writes beside the one below: a cache's near store, a fallback.
+    #[serde(default)]
+    pub beside: Vec<Description>,
+}
+
+/// Bounds of TTLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TtlBounds {
+    /// The least.
+    pub min: Option<Duration>,
+    /// The most.
+    pub max: Option<Duration>,
+}
+
+impl TtlBounds {
+    /// Bounds; `None` is no bound.
+    pub fn new(min: Option<Duration>, max: Option<Duration>) -> Self {
+        Self { min, max }
+    }
+
+    /// Whether no TTL is within both.
+    pub fn contradict(&self, other: &Self) -> bool {
+        let above = |one: &Self, other: &Self| matches!((one.min, other.max), (Some(min), Some(max)) if min > max);
+        above(self, other) || above(other, self)
+    }
 }
 
 impl Description {
-    /// A description.
+    /// A description of a store.
     pub fn new(name: impl Into<String>, stability: Stability, capabilities: Capabilities) -> Self {
-        Self { name: name.into(), stability, capabilities }
+        Self { name: name.into(), stability, capabilities, layers: Vec::new() }
     }
 
     /// The description of this store within that wrapper.
     #[must_use]
     pub fn wrapped_in(mut self, wrapper: &str) -> Self {
-        self.name = format!("{wrapper}({})", self.name);
+        let layer = Layer { name: wrapper.to_owned(), parameters: None, ttls: None, beside: Vec::new() };
+        self.layers.insert(0, layer);
         self
+    }
+
+    /// With what the outermost wrapper was told, in short. It must hold no secret.
+    #[must_use]
+    pub fn with_parameters(self, parameters: impl Into<String>) -> Self {
+        self.outermost(|layer| layer.parameters = Some(parameters.into()))
+    }
+
+    /// With the bounds that the outermost wrapper keeps TTLs between.
+    #[must_use]
+    pub fn with_ttls(self, bounds: TtlBounds) -> Self {
+        self.outermost(|layer| layer.ttls = Some(bounds))
+    }
+
+    /// With another store that the outermost wrapper has beside the one below.
+    #[must_use]
+    pub fn with_beside(self, store: Self) -> Self {
+        self.outermost(|layer| layer.beside.push(store))
+    }
+
+    fn outermost(mut self, tell: impl FnOnce(&mut Layer)) -> Self {
+        if let Some(layer) = self.layers.first_mut() {
+            tell(layer);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        let beside = self.beside.iter().map(ToString::to_string);
+        let told: Vec<String> = self.parameters.iter().cloned().chain(beside).collect();
+        if told.is_empty() { Ok(()) } else { write!(f, "({})", told.join(", ")) }
     }
 }
 
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for layer in &self.layers {
+            write!(f, "{layer} → ")?;
+        }
         f.write_str(&self.name)
     }
 }

@@ -26,12 +26,13 @@ mod page;
 mod pattern;
 mod reply;
 mod revision;
+mod stack;
 mod statistics;
 mod time;
 mod ttl;
 mod value;
 
-pub use capability::{Atomicity, Capabilities, Description, Listing, Stability};
+pub use capability::{Atomicity, Capabilities, Description, Layer, Listing, Stability, TtlBounds};
 pub use change::{Change, Decision, Next};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use divergence::{DivergedName, DivergenceHandle, DivergenceReport, Newer, Note};
@@ -56,6 +57,7 @@ pub use page::{Cursor, Listed, Page};
 pub use pattern::Pattern;
 pub use reply::{DeleteOutcome, Modified, PutOutcome, Written};
 pub use revision::{Revision, Revisions};
+pub use stack::{Need, check_stack};
 pub use statistics::{
     CollectionStatistics, Latency, Operation, OperationStatistics, StatisticsHandle, StatisticsSnapshot, Tally,
 };

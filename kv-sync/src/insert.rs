@@ -171,10 +171,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
     fn look(&self, key: &str) -> Result<Look<T>> {
         let entry = self.collection().get_entry(key)?;
         let value = self.decode(key, entry.as_ref(), OPERATION)?;
-        let conditional = self.collection().dyn_store().describe().capabilities.conditional;
+        let conditional = || self.collection().dyn_store().describe().capabilities.conditional;
         Ok(match (entry, value) {
             (Some(entry), Some(value)) => Look::There(value, entry),
-            _ if conditional == Atomicity::Unsupported => Look::Missing(Condition::Always),
+            _ if conditional() == Atomicity::Unsupported => Look::Missing(Condition::Always),
             // It does not fit, and that counts as missing.
             (Some(entry), None) => Look::Missing(Condition::IfRevision(entry.revision())),
             (None, _) => Look::Missing(Condition::IfAbsent),

@@ -100,7 +100,7 @@ pub async fn check_all(subject: &dyn Subject) -> Report {
     for one in CHECKS {
         outcomes.push((*one, check(one.name, subject).await));
     }
-    let store = subject.open(&super::Setting::fresh()).describe().name;
+    let store = subject.open(&super::Setting::fresh()).describe().to_string();
     Report { store, outcomes }
 }
 

@@ -127,7 +127,7 @@ impl<S: Store> crate::wrappers::Wrapper for PrefixKeys<S> {
     }
 
     fn describe(&self) -> Description {
-        let mut description = self.store.describe().wrapped_in("PrefixKeys");
+        let mut description = self.store.describe().wrapped_in("PrefixKeys").with_parameters(self.prefix.as_str());
         description.capabilities = self.narrowed(description.capabilities);
         description
     }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use kv_core::{
-    CallOptions, Change, Condition, Error, ErrorKind, Expiry, GetOptions, Modified, Name, PutItem, PutOptions,
-    PutOutcome, Result, Timestamp, Ttl, ValueRef, Written,
+    CallOptions, Change, Condition, Description, Error, ErrorKind, Expiry, GetOptions, Modified, Name, PutItem,
+    PutOptions, PutOutcome, Result, Timestamp, Ttl, TtlBounds, ValueRef, Written,
 };
 
 use crate::store::{Store, modify_by_condition};
@@ -165,6 +165,15 @@ impl<S: Store> crate::wrappers::Wrapper for TtlClamp<S> {
 
     fn inner(&self) -> &S {
         &self.store
+    }
+
+    fn describe(&self) -> Description {
+        let bound = |bound: Option<Duration>| bound.map(|bound| format!("{bound:?}")).unwrap_or_default();
+        let missing = self.missing.map(|missing| format!(", else {missing:?}")).unwrap_or_default();
+        let description = self.store.describe().wrapped_in("TtlClamp");
+        description
+            .with_parameters(format!("{}..{}{missing}", bound(self.min), bound(self.max)))
+            .with_ttls(TtlBounds::new(self.min, self.max))
     }
 
     async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {

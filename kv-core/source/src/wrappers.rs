@@ -24,8 +24,9 @@
 //! | [`Timeout`] | a deadline for every call |
 //! | [`TtlClamp`] | bounds for TTLs, and one for entries without |
 //!
-//! [`Wrapper`] and [`Around`] are what one's own are made of. A wrapper forwards every operation, so that listings, conditional writes and capabilities survive any stack. In which
-//! order wrappers stand matters; what to heed is said with each.
+//! [`Wrapper`] and [`Around`] are what one's own are made of. A wrapper forwards every operation, so that listings,
+//! conditional writes and capabilities survive any stack. In which order wrappers stand matters; what to heed is said
+//! with each, and a [`Stack`](crate::Stack) refuses what cannot work.
 
 mod around;
 mod circuit_breaker;

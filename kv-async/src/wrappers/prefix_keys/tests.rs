@@ -342,7 +342,7 @@ async fn the_rest_is_forwarded() {
     assert_eq!(got, ["a__b__k"]);
     let got = outer.all_keys(&KeyFilter::all()).await.unwrap();
     assert_eq!(got, ["k"]);
-    assert_eq!(outer.describe().name, "PrefixKeys(PrefixKeys(Simple))");
+    assert_eq!(outer.describe().to_string(), "PrefixKeys(b) → PrefixKeys(a) → Simple");
     assert_eq!(outer.name(), DEFAULT_COLLECTION);
     outer.ping().await.unwrap();
     outer.setup().await.unwrap();

@@ -152,7 +152,8 @@ impl<S: Store> crate::wrappers::Wrapper for PrefixCollections<S> {
     }
 
     fn describe(&self) -> Description {
-        let mut description = self.store.describe().wrapped_in("PrefixCollections");
+        let mut description =
+            self.store.describe().wrapped_in("PrefixCollections").with_parameters(self.prefix.as_str());
         description.capabilities = self.narrowed(description.capabilities);
         description
     }

@@ -308,7 +308,7 @@ fn the_rest_is_forwarded() {
     assert_eq!(got, 1);
     let got = (kv.destroy().unwrap(), kv.cull().unwrap());
     assert_eq!(got, (0, 0));
-    assert_eq!(kv.describe().name, "TtlClamp(Simple)");
+    assert_eq!(kv.describe().to_string(), "TtlClamp(10s..100s) → Simple");
     let got = kv.capabilities().unwrap();
     let want = inner.capabilities().unwrap();
     assert_eq!(got, want);

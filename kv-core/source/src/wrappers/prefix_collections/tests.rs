@@ -255,7 +255,7 @@ async fn the_rest_is_forwarded() {
     assert_eq!(got, ["a__b__c"]);
     let got = outer.all_collections().await.unwrap();
     assert_eq!(got, ["c"]);
-    assert_eq!(outer.describe().name, "PrefixCollections(PrefixCollections(Simple))");
+    assert_eq!(outer.describe().to_string(), "PrefixCollections(b) → PrefixCollections(a) → Simple");
     outer.ping().await.unwrap();
     outer.setup().await.unwrap();
     outer.close().await.unwrap();

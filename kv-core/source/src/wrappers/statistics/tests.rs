@@ -103,7 +103,7 @@ async fn operations_on_no_one_collection_stand_apart() {
     assert_eq!(operations, expected);
     assert_eq!(counts(snapshot.store.tally(Op::Destroy)), [1, 0, 0, 0, 1, 0]);
     assert_eq!(snapshot.collections.keys().collect::<Vec<_>>(), [DEFAULT_COLLECTION]);
-    assert_eq!(kv.describe().name, "Statistics(Simple)");
+    assert_eq!(kv.describe().to_string(), "Statistics → Simple");
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]

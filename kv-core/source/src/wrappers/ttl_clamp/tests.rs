@@ -307,7 +307,7 @@ async fn the_rest_is_forwarded() {
     assert_eq!(got, 1);
     let got = (kv.destroy().await.unwrap(), kv.cull().await.unwrap());
     assert_eq!(got, (0, 0));
-    assert_eq!(kv.describe().name, "TtlClamp(Simple)");
+    assert_eq!(kv.describe().to_string(), "TtlClamp(10s..100s) → Simple");
     let got = kv.capabilities().await.unwrap();
     let want = inner.capabilities().await.unwrap();
     assert_eq!(got, want);
