@@ -71,7 +71,7 @@ pub use managed::Managed;
 pub use pager::{EntryPager, KeyAndEntry, KeyPager};
 pub use stack::{IntoLayer, Stack};
 pub use store::Store;
-pub use typed::{TypedCollection, TypedEntry, TypedEntryPager};
+pub use typed::{KeyAndTypedEntry, TypedCollection, TypedEntry, TypedEntryPager};
 
 #[cfg(feature = "cbor")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cbor")))]

@@ -12,6 +12,9 @@ use kv_core::{Codec, KeyFilter, ListOptions, Page, Result};
 use super::{TypedCollection, TypedEntry};
 use crate::pager::{EntryPager, KeyAndEntry, KeyPager};
 
+/// A line of a listing of typed entries: the key, and the entry or why it cannot be read or does not fit.
+pub type KeyAndTypedEntry<T> = (String, Result<TypedEntry<T>>);
+
 /// The pages of a listing of entries, one after the other, with a result for each entry.
 pub struct TypedEntryPager<T, C> {
     pager: EntryPager,
@@ -25,7 +28,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedEntryPager<T,
     /// # Errors
     ///
     /// Those of [`TypedCollection::entries`]. The next call asks for the same page again.
-    pub async fn next_page(&mut self) -> Result<Option<Vec<(String, Result<TypedEntry<T>>)>>> {
+    pub async fn next_page(&mut self) -> Result<Option<Vec<KeyAndTypedEntry<T>>>> {
         let page = self.pager.next_page().await?;
         Ok(page.map(|lines| self.of.lines(lines)))
     }
@@ -45,7 +48,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
     /// # Errors
     ///
     /// Those of [`Collection::entries`](crate::Collection::entries).
-    pub async fn entries(&self, options: &ListOptions) -> Result<Page<(String, Result<TypedEntry<T>>)>> {
+    pub async fn entries(&self, options: &ListOptions) -> Result<Page<KeyAndTypedEntry<T>>> {
         let page = self.collection.entries(options).await?;
         Ok(Page::new(self.lines(page.items), page.next))
     }
@@ -87,7 +90,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
         self.collection.clear().await
     }
 
-    fn lines(&self, lines: Vec<KeyAndEntry>) -> Vec<(String, Result<TypedEntry<T>>)> {
+    fn lines(&self, lines: Vec<KeyAndEntry>) -> Vec<KeyAndTypedEntry<T>> {
         let line = |(key, entry): KeyAndEntry| {
             let typed = entry.and_then(|entry| {
                 let value = self.decode(&key, Some(&entry), "entries")?;

@@ -13,7 +13,7 @@ mod listing;
 mod reading;
 mod writing;
 
-pub use listing::TypedEntryPager;
+pub use listing::{KeyAndTypedEntry, TypedEntryPager};
 
 /// A collection whose values are all of one type: [`Collection`] with the type, the codec and the version said once.
 /// Cheap to clone.
