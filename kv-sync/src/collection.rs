@@ -53,11 +53,6 @@ impl Collection {
         &self.store
     }
 
-    /// The object itself: a call through its pointer would pass one boxed future more.
-    pub(crate) fn dyn_store(&self) -> &dyn Store {
-        &*self.store
-    }
-
     /// Its name, to be kept.
     pub(crate) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)

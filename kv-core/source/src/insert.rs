@@ -174,7 +174,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
     async fn look(&self, key: &str) -> Result<Look<T>> {
         let entry = self.collection().get_entry(key).await?;
         let value = self.decode(key, entry.as_ref(), OPERATION)?;
-        let conditional = || self.collection().dyn_store().describe().capabilities.conditional;
+        let conditional = || self.collection().store().describe().capabilities.conditional;
         Ok(match (entry, value) {
             (Some(entry), Some(value)) => Look::There(value, entry),
             _ if conditional() == Atomicity::Unsupported => Look::Missing(Condition::Always),
@@ -187,7 +187,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
     /// Waits until the lease is this one's, or the value is there.
     async fn lease(&self, key: &str, ttl: Duration) -> Result<Leased<T>> {
         let name = self.collection().at(key);
-        let capabilities = self.collection().dyn_store().describe().capabilities;
+        let capabilities = self.collection().store().describe().capabilities;
         if capabilities.shared && capabilities.conditional != Atomicity::Linearizable {
             let message = "a lease takes conditional writes that hold for every client; see the store's capabilities";
             return Err(Error::new(ErrorKind::Unsupported, message).during(OPERATION).at(name));
