@@ -10,8 +10,8 @@ pub mod cache;
 mod capability;
 mod change;
 mod clock;
-mod divergence;
 mod codec;
+mod divergence;
 mod entry;
 mod error;
 pub mod formats;
@@ -35,7 +35,6 @@ mod value;
 pub use capability::{Atomicity, Capabilities, Description, Layer, Listing, Stability, TtlBounds};
 pub use change::{Change, Decision, Next};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
-pub use divergence::{DivergedName, DivergenceHandle, DivergenceReport, Newer, Note};
 #[cfg(feature = "cbor")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cbor")))]
 pub use codec::Cbor;
@@ -46,6 +45,7 @@ pub use codec::MsgPack;
 #[cfg_attr(docsrs, doc(cfg(feature = "postcard")))]
 pub use codec::Postcard;
 pub use codec::{Codec, Json, Outdated, SCHEMA_NOTE, Shape};
+pub use divergence::{DivergedName, DivergenceHandle, DivergenceReport, Newer, Note};
 pub use entry::{Entry, Record};
 pub use error::{Error, ErrorKind, Result};
 pub use insert::{InsertOptions, LEASES, lease_key};

@@ -42,7 +42,6 @@ mod insert;
 mod kv;
 mod managed;
 mod pager;
-mod single_flight;
 mod require;
 mod single_flight;
 mod stack;
