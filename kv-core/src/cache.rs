@@ -7,4 +7,4 @@ mod copy;
 mod generations;
 
 pub use copy::Copied;
-pub use generations::{Generations, Slot, Stamp};
+pub use generations::{Generations, Slot, Stamp, Writing};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
 
@@ -23,8 +23,8 @@ pub struct Stamp {
 
 /// Numbers that grow with every write, one for each of a bounded number of groups of names.
 ///
-/// A reader takes a [stamp](Slot::stamp) before it reads what it will copy; a writer [counts](Slot::wrote) after it has
-/// written and before it says so. So a copy whose stamp is still that of its name was made after the last write ended.
+/// A reader takes a [stamp](Slot::stamp) before it reads what it will copy; a writer says [when it writes](Slot::write).
+/// A copy whose stamp is still that of its name was made after the last write ended, and none has begun since.
 ///
 /// # Examples
 ///
@@ -33,24 +33,27 @@ pub struct Stamp {
 /// use kv_core::cache::Generations;
 ///
 /// let generations = Generations::new();
-/// let name = Name::new("users", "alice");
-/// let stamp = generations.slot(name).stamp();
-/// assert_eq!(generations.slot(name).stamp(), stamp);
+/// let slot = generations.slot(Name::new("users", "alice"));
+/// let stamp = slot.stamp();
+/// assert_eq!(slot.stamp(), stamp);
 ///
-/// generations.slot(name).wrote();
-/// assert_ne!(generations.slot(name).stamp(), stamp);
+/// let writing = slot.write();
+/// assert_eq!(slot.stamp(), None, "what is read now may be what was before, or after");
+/// drop(writing);
+/// assert_ne!(slot.stamp(), stamp);
 /// ```
 pub struct Generations {
     cache: u64,
     seed: RandomState,
-    all: AtomicU64,
+    all: Counters,
     slots: Box<[Counters]>,
 }
 
 #[derive(Default)]
 struct Counters {
-    writes: AtomicU64,
-    fills: AtomicU64,
+    generation: AtomicU64,
+    writers: AtomicU32,
+    fills: AtomicU32,
 }
 
 /// The counters of a name, and of those that share them.
@@ -60,13 +63,33 @@ pub struct Slot<'a> {
     counters: &'a Counters,
 }
 
+/// A write that goes on, until this is dropped.
+#[must_use = "the write goes on until this is dropped"]
+pub struct Writing<'a>(&'a Counters);
+
+impl<'a> Writing<'a> {
+    /// The writer is counted first and last, so that who finds a generation of this write and no writer comes after it.
+    fn begin(counters: &'a Counters) -> Self {
+        counters.writers.fetch_add(1, Ordering::SeqCst);
+        counters.generation.fetch_add(1, Ordering::SeqCst);
+        Self(counters)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.generation.fetch_add(1, Ordering::SeqCst);
+        self.0.writers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Generations {
     /// For a cache of its own: no other's stamps are good here.
     pub fn new() -> Self {
         Self {
             cache: fastrand::u64(..),
             seed: RandomState::default(),
-            all: AtomicU64::new(0),
+            all: Counters::default(),
             slots: (0..SLOTS).map(|_| Counters::default()).collect(),
         }
     }
@@ -81,29 +104,32 @@ impl Generations {
         Slot { generations: self, counters: &self.slots[at] }
     }
 
-    /// Counts a write that may have been of any name.
-    pub fn wrote_all(&self) {
-        self.all.fetch_add(1, Ordering::AcqRel);
+    /// Begins a write that may be of any name.
+    pub fn write_all(&self) -> Writing<'_> {
+        Writing::begin(&self.all)
     }
 }
 
-impl Slot<'_> {
-    /// A stamp of this moment. Both numbers only grow, so that their sum never comes back.
+impl<'a> Slot<'a> {
+    /// A stamp of this moment; none while there is a write.
     #[inline]
-    pub fn stamp(self) -> Stamp {
+    pub fn stamp(self) -> Option<Stamp> {
         let Generations { cache, all, .. } = self.generations;
-        let generation = all.load(Ordering::Acquire).wrapping_add(self.counters.writes.load(Ordering::Acquire));
-        Stamp { cache: *cache, generation }
+        let (here, everywhere) =
+            (self.counters.generation.load(Ordering::SeqCst), all.generation.load(Ordering::SeqCst));
+        let writers = self.counters.writers.load(Ordering::SeqCst) | all.writers.load(Ordering::SeqCst);
+        // Both only grow, so that their sum never comes back.
+        (writers == 0).then_some(Stamp { cache: *cache, generation: here.wrapping_add(everywhere) })
     }
 
-    /// Counts a write.
-    pub fn wrote(self) {
-        self.counters.writes.fetch_add(1, Ordering::AcqRel);
+    /// Begins a write.
+    pub fn write(self) -> Writing<'a> {
+        Writing::begin(self.counters)
     }
 
     /// How many copies were put into the cache; while this stands still, there is no new one to look for.
     #[inline]
-    pub fn fills(self) -> u64 {
+    pub fn fills(self) -> u32 {
         self.counters.fills.load(Ordering::Acquire)
     }
 
@@ -131,6 +157,12 @@ impl fmt::Debug for Slot<'_> {
     }
 }
 
+impl fmt::Debug for Writing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writing")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,15 +171,18 @@ mod tests {
     fn a_write_of_one_name_leaves_most_others_alone() {
         let generations = Generations::new();
         let names: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
-        let stamps =
-            || -> Vec<Stamp> { names.iter().map(|key| generations.slot(Name::new("c", key)).stamp()).collect() };
+        let stamps = || -> Vec<Option<Stamp>> {
+            names.iter().map(|key| generations.slot(Name::new("c", key)).stamp()).collect()
+        };
         let before = stamps();
-        generations.slot(Name::new("c", "7")).wrote();
+        drop(generations.slot(Name::new("c", "7")).write());
         let after = stamps();
         assert_ne!(after[7], before[7]);
         let changed = after.iter().zip(&before).filter(|(after, before)| after != before).count();
         assert!(changed < 20, "{changed} of 1000 for one write");
-        generations.wrote_all();
+        let writing = generations.write_all();
+        assert!(stamps().into_iter().all(|stamp| stamp.is_none()));
+        drop(writing);
         assert!(stamps().iter().zip(&after).all(|(now, before)| now != before));
     }
 

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use kv_core::cache::{Generations, Stamp};
+use kv_core::cache::{Generations, Stamp, Writing};
 use kv_core::{
     CallOptions, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions, KeyFilter,
     Modified, Name, PutItem, PutOptions, PutOutcome, Result, Ttl, ValueRef, Written,
@@ -24,7 +24,7 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 ///   [`with_max_ttl`](Self::with_max_ttl). That is also how long a write past this wrapper, by another program or
 ///   process, may stay unseen.
 /// * After a write through this wrapper no read through it answers what was before, however reads and writes overlap and
-///   whatever becomes of the near store. Of reads during the write some may answer the old, some the new entry.
+///   whatever becomes of the near store. While a write goes on, reads of its name ask the far store, and keep nothing.
 /// * Everything that writes, conditions and changes included, goes to the far store and is judged there; a copy has the
 ///   revision, the instants and the metadata of the entry, so that a conditional write can be built on it. A write that
 ///   meets a conflict drops the copy, so that the next read sees what was in its way.
@@ -64,9 +64,9 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 ///
 /// A read that finds a good copy is one read of the near store and a copy of the value: one allocation. One that does
 /// not is a read of the near store, one of the far store, and a write of the near store; `get_many` asks each once, the
-/// far one for what was missed. A write is one of the far store and a delete of the near one. A cache takes 128 KB for
-/// the generations that tell good copies from stale ones; a write makes, beside the copies of its own name, stale those
-/// of one name in 8,192 others. Reads without the value (`exists`, `ttl`) use copies and make none.
+/// far one for what was missed. A write is one of the far store and a delete of the near one. Reads without the value
+/// (`exists`, `ttl`) use copies and make none. A cache takes 128 KB to tell good copies from stale ones; what is said
+/// here of a write and the copies of its name is true of one name in 8,192 others too.
 ///
 /// # Order
 ///
@@ -187,6 +187,11 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
         Ok(self)
     }
 
+    /// Nobody who reads these while they are written copies them, and what was copied before is stale.
+    fn write_many(&self, collection: &str, keys: &[&str]) -> Vec<Writing<'_>> {
+        keys.iter().map(|key| self.generations.slot(Name::new(collection, key)).write()).collect()
+    }
+
     /// Frees the copy of what was written. That it is no good its stamp tells; so whether it is freed does not matter.
     fn free(&self, name: Name<'_>, call: CallOptions) {
         let _ = self.near.delete(name, &DeleteOptions::default().with_call(call));
@@ -194,15 +199,6 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
 
     fn free_many(&self, collection: &str, keys: &[&str], call: &CallOptions) {
         let _ = self.near.delete_many(collection, keys, call);
-    }
-}
-
-/// Counts a write when it is over: answered, failed, or dropped midway.
-struct AtEnd<C: Fn()>(C);
-
-impl<C: Fn()> Drop for AtEnd<C> {
-    fn drop(&mut self) {
-        (self.0)();
     }
 }
 
@@ -222,7 +218,10 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         let slot = self.generations.slot(name);
-        let (now, fills) = (slot.stamp(), slot.fills());
+        let Some(now) = slot.stamp() else {
+            return flavour::cold(self.far.get(name, options));
+        };
+        let fills = slot.fills();
         match self.ask_near(name, now, options.call) {
             Near::Good(entry) => Ok(entry),
             Near::Miss(stale) => flavour::cold(self.ask_far(name, options, slot, (now, fills), stale)),
@@ -230,7 +229,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn get_many(&self, collection: &str, keys: &[&str], options: &GetOptions) -> Result<Vec<Result<Option<Entry>>>> {
-        let stamps: Vec<Stamp> =
+        let stamps: Vec<Option<Stamp>> =
             keys.iter().map(|key| self.generations.slot(Name::new(collection, key)).stamp()).collect();
         let asking = GetOptions::default().with_call(options.call);
         let found = self.near.get_many(collection, keys, &asking).unwrap_or_default();
@@ -241,7 +240,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
         let mut stales = Vec::new();
         for (at, stamp) in stamps.iter().enumerate() {
             let near = found.next().and_then(|answer| answer.ok().flatten());
-            match self.judge(near.as_ref(), *stamp) {
+            match stamp.map_or(Near::Miss(None), |stamp| self.judge(near.as_ref(), stamp)) {
                 Near::Good(entry) => answers.push(Ok(entry)),
                 Near::Miss(stale) => {
                     answers.push(Ok(None));
@@ -273,7 +272,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        let writing = AtEnd(|| self.generations.slot(name).wrote());
+        let writing = self.generations.slot(name).write();
         let answer = self.far.put(name, value, options);
         drop(writing);
         self.free(name, options.call);
@@ -282,7 +281,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
 
     fn put_many(&self, collection: &str, items: &[PutItem<'_>], options: &PutOptions) -> Result<Vec<Result<Written>>> {
         let keys: Vec<&str> = items.iter().map(|item| item.key).collect();
-        let writing = AtEnd(|| keys.iter().for_each(|key| self.generations.slot(Name::new(collection, key)).wrote()));
+        let writing = self.write_many(collection, &keys);
         let answers = self.far.put_many(collection, items, options);
         drop(writing);
         self.free_many(collection, &keys, &options.call);
@@ -290,7 +289,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        let writing = AtEnd(|| self.generations.slot(name).wrote());
+        let writing = self.generations.slot(name).write();
         let answer = self.far.delete(name, options);
         drop(writing);
         self.free(name, options.call);
@@ -298,7 +297,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        let writing = AtEnd(|| keys.iter().for_each(|key| self.generations.slot(Name::new(collection, key)).wrote()));
+        let writing = self.write_many(collection, keys);
         let answers = self.far.delete_many(collection, keys, options);
         drop(writing);
         self.free_many(collection, keys, options);
@@ -306,7 +305,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        let writing = AtEnd(|| self.generations.slot(name).wrote());
+        let writing = self.generations.slot(name).write();
         let answer = self.far.modify(name, change, options);
         drop(writing);
         self.free(name, *options);
@@ -314,7 +313,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        let writing = AtEnd(|| self.generations.wrote_all());
+        let writing = self.generations.write_all();
         let answer = self.far.clear(collection, filter, options);
         drop(writing);
         let _ = self.near.clear(collection, filter, options);
@@ -322,7 +321,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        let writing = AtEnd(|| self.generations.wrote_all());
+        let writing = self.generations.write_all();
         let answer = self.far.destroy(options);
         drop(writing);
         let _ = self.near.destroy(options);

@@ -14,7 +14,7 @@ use super::{NAME, PassthroughCache};
 use crate::single_flight::Role;
 use crate::store::Store;
 
-/// Reads that are one: of one name, none of them begun after a write that another does not see, and equally patient.
+/// Reads that are one: of one name, with no write between them, and equally patient.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Flight {
     collection: String,
@@ -91,7 +91,7 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
         name: Name<'_>,
         options: &GetOptions,
         slot: Slot<'_>,
-        (now, fills): (Stamp, u64),
+        (now, fills): (Stamp, u32),
         stale: Stale,
     ) -> Result<Option<Entry>> {
         if options.head {
@@ -141,12 +141,12 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
         collection: &str,
         keys: &[&str],
         read: &[Result<Option<Entry>>],
-        stamps: impl Iterator<Item = Stamp> + Send,
+        stamps: impl Iterator<Item = Option<Stamp>> + Send,
         call: CallOptions,
     ) {
         let mut copies = Vec::with_capacity(keys.len());
         for ((key, answer), stamp) in keys.iter().zip(read).zip(stamps) {
-            if let Ok(found) = answer
+            if let (Ok(found), Some(stamp)) = (answer, stamp)
                 && let Some((copy, expiry)) = self.copy(found.as_ref(), stamp)
             {
                 copies.push((*key, copy, expiry));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use kv_core::cache::{Generations, Stamp};
+use kv_core::cache::{Generations, Stamp, Writing};
 use kv_core::{
     CallOptions, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, GetOptions, KeyFilter,
     Modified, Name, PutItem, PutOptions, PutOutcome, Result, Ttl, ValueRef, Written,
@@ -22,7 +22,7 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 ///   [`with_max_ttl`](Self::with_max_ttl). That is also how long a write past this wrapper, by another program or
 ///   process, may stay unseen.
 /// * After a write through this wrapper no read through it answers what was before, however reads and writes overlap and
-///   whatever becomes of the near store. Of reads during the write some may answer the old, some the new entry.
+///   whatever becomes of the near store. While a write goes on, reads of its name ask the far store, and keep nothing.
 /// * Everything that writes, conditions and changes included, goes to the far store and is judged there; a copy has the
 ///   revision, the instants and the metadata of the entry, so that a conditional write can be built on it. A write that
 ///   meets a conflict drops the copy, so that the next read sees what was in its way.
@@ -63,9 +63,9 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 ///
 /// A read that finds a good copy is one read of the near store and a copy of the value: one allocation. One that does
 /// not is a read of the near store, one of the far store, and a write of the near store; `get_many` asks each once, the
-/// far one for what was missed. A write is one of the far store and a delete of the near one. A cache takes 128 KB for
-/// the generations that tell good copies from stale ones; a write makes, beside the copies of its own name, stale those
-/// of one name in 8,192 others. Reads without the value (`exists`, `ttl`) use copies and make none.
+/// far one for what was missed. A write is one of the far store and a delete of the near one. Reads without the value
+/// (`exists`, `ttl`) use copies and make none. A cache takes 128 KB to tell good copies from stale ones; what is said
+/// here of a write and the copies of its name is true of one name in 8,192 others too.
 ///
 /// # Order
 ///
@@ -186,6 +186,11 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
         Ok(self)
     }
 
+    /// Nobody who reads these while they are written copies them, and what was copied before is stale.
+    fn write_many(&self, collection: &str, keys: &[&str]) -> Vec<Writing<'_>> {
+        keys.iter().map(|key| self.generations.slot(Name::new(collection, key)).write()).collect()
+    }
+
     /// Frees the copy of what was written. That it is no good its stamp tells; so whether it is freed does not matter.
     #[maybe_async::maybe_async]
     async fn free(&self, name: Name<'_>, call: CallOptions) {
@@ -195,15 +200,6 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
     #[maybe_async::maybe_async]
     async fn free_many(&self, collection: &str, keys: &[&str], call: &CallOptions) {
         let _ = self.near.delete_many(collection, keys, call).await;
-    }
-}
-
-/// Counts a write when it is over: answered, failed, or dropped midway.
-struct AtEnd<C: Fn()>(C);
-
-impl<C: Fn()> Drop for AtEnd<C> {
-    fn drop(&mut self) {
-        (self.0)();
     }
 }
 
@@ -224,7 +220,10 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
 
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         let slot = self.generations.slot(name);
-        let (now, fills) = (slot.stamp(), slot.fills());
+        let Some(now) = slot.stamp() else {
+            return flavour::cold(self.far.get(name, options)).await;
+        };
+        let fills = slot.fills();
         match self.ask_near(name, now, options.call).await {
             Near::Good(entry) => Ok(entry),
             Near::Miss(stale) => flavour::cold(self.ask_far(name, options, slot, (now, fills), stale)).await,
@@ -237,7 +236,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
         keys: &[&str],
         options: &GetOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
-        let stamps: Vec<Stamp> =
+        let stamps: Vec<Option<Stamp>> =
             keys.iter().map(|key| self.generations.slot(Name::new(collection, key)).stamp()).collect();
         let asking = GetOptions::default().with_call(options.call);
         let found = self.near.get_many(collection, keys, &asking).await.unwrap_or_default();
@@ -248,7 +247,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
         let mut stales = Vec::new();
         for (at, stamp) in stamps.iter().enumerate() {
             let near = found.next().and_then(|answer| answer.ok().flatten());
-            match self.judge(near.as_ref(), *stamp) {
+            match stamp.map_or(Near::Miss(None), |stamp| self.judge(near.as_ref(), stamp)) {
                 Near::Good(entry) => answers.push(Ok(entry)),
                 Near::Miss(stale) => {
                     answers.push(Ok(None));
@@ -280,7 +279,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        let writing = AtEnd(|| self.generations.slot(name).wrote());
+        let writing = self.generations.slot(name).write();
         let answer = self.far.put(name, value, options).await;
         drop(writing);
         self.free(name, options.call).await;
@@ -294,7 +293,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
         options: &PutOptions,
     ) -> Result<Vec<Result<Written>>> {
         let keys: Vec<&str> = items.iter().map(|item| item.key).collect();
-        let writing = AtEnd(|| keys.iter().for_each(|key| self.generations.slot(Name::new(collection, key)).wrote()));
+        let writing = self.write_many(collection, &keys);
         let answers = self.far.put_many(collection, items, options).await;
         drop(writing);
         self.free_many(collection, &keys, &options.call).await;
@@ -302,7 +301,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        let writing = AtEnd(|| self.generations.slot(name).wrote());
+        let writing = self.generations.slot(name).write();
         let answer = self.far.delete(name, options).await;
         drop(writing);
         self.free(name, options.call).await;
@@ -310,7 +309,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        let writing = AtEnd(|| keys.iter().for_each(|key| self.generations.slot(Name::new(collection, key)).wrote()));
+        let writing = self.write_many(collection, keys);
         let answers = self.far.delete_many(collection, keys, options).await;
         drop(writing);
         self.free_many(collection, keys, options).await;
@@ -318,7 +317,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        let writing = AtEnd(|| self.generations.slot(name).wrote());
+        let writing = self.generations.slot(name).write();
         let answer = self.far.modify(name, change, options).await;
         drop(writing);
         self.free(name, *options).await;
@@ -326,7 +325,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        let writing = AtEnd(|| self.generations.wrote_all());
+        let writing = self.generations.write_all();
         let answer = self.far.clear(collection, filter, options).await;
         drop(writing);
         let _ = self.near.clear(collection, filter, options).await;
@@ -334,7 +333,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     async fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        let writing = AtEnd(|| self.generations.wrote_all());
+        let writing = self.generations.write_all();
         let answer = self.far.destroy(options).await;
         drop(writing);
         let _ = self.near.destroy(options).await;

@@ -170,6 +170,30 @@ fn a_read_that_began_before_a_write_leaves_no_stale_copy() {
 }
 
 #[test]
+fn reads_during_a_write_see_what_is_there_and_copy_nothing() {
+    let scene = Scene::new();
+    let kv = Kv::new(scene.cache());
+    kv.put("k", &1).unwrap();
+    get(&kv, "k").unwrap();
+    scene.far.hold_next();
+    // It is done, and has not been answered.
+    let writer = start(&Arc::new(Write(kv.clone())), 2);
+    scene.far.until_held();
+    scene.near.calls();
+    let one = get(&kv, "k").unwrap();
+    let many = kv.get_many::<u64>(&["k"]).unwrap().remove(0).unwrap();
+    let copy = scene.near.store.get(Name::new(DEFAULT_COLLECTION, "k"), &GetOptions::default()).unwrap();
+    assert_eq!((one, many), (Some(2), Some(2)));
+    let copied = copy.map(|copy| kv_core::cache::Copied::read(copy.as_bytes().unwrap()).unwrap().entry().unwrap());
+    let copied = copied.flatten().map(|entry| entry.decode::<u64>().unwrap());
+    assert_eq!(copied, Some(1), "as it was before, and no good");
+    scene.far.let_go();
+    writer.output().unwrap();
+    let after = get(&kv, "k").unwrap();
+    assert_eq!(after, Some(2));
+}
+
+#[test]
 fn a_copy_that_lands_after_a_write_is_no_good() {
     let scene = Scene::new();
     let kv = Kv::new(scene.cache());
