@@ -18,6 +18,7 @@
 //! | [`Fallback`] | a second store for when the first cannot be reached |
 //! | [`LimitSize`] | bounds for the size of values |
 //! | `Logging` | a `tracing` event and span for each operation (feature `tracing`) |
+//! | [`Mirror`] | writes to two stores, and reads from the first |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`ReadOnly`] | the refusal of every write |
@@ -45,6 +46,7 @@ mod limit_size;
 #[cfg(feature = "tracing")]
 mod logging;
 mod passthrough_cache;
+mod mirror;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -82,6 +84,7 @@ pub use limit_size::LimitSize;
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use logging::Logging;
 pub use passthrough_cache::PassthroughCache;
+pub use mirror::Mirror;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use read_only::ReadOnly;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_async::contract::Setting;
-use kv_async::wrappers::{DefaultValue, Fallback, LimitSize, ReadOnly, Timeout};
+use kv_async::wrappers::{DefaultValue, Fallback, LimitSize, Mirror, ReadOnly, Timeout};
 use kv_async::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, KeyFilter, Kv, Modified, Name,
     PutItem, PutOptions, PutOutcome, Result, Store, ValueRef, Written,
@@ -121,6 +121,15 @@ fn fallback(setting: &Setting) -> Kv {
 #[tokio::test]
 async fn fallback_holds() {
     Stack::new(fallback).holds().await;
+}
+
+fn mirror(setting: &Setting) -> Kv {
+    Kv::new(Mirror::new(memory(setting), memory(setting)).with_comparison())
+}
+
+#[tokio::test]
+async fn mirror_holds() {
+    Stack::new(mirror).holds().await;
 }
 
 #[cfg(feature = "tracing")]

@@ -2,6 +2,9 @@
 
 //! A second store for when the first cannot be reached.
 
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use kv_core::{
     Atomicity, CallOptions, Capabilities, Condition, DeleteOptions, DivergenceHandle, Entry, Error, ErrorKind, Expiry,
     GetOptions, Listing, Name, Newer, Note, PutOptions, Result, ValueRef,
@@ -56,7 +59,8 @@ mod calls;
 ///
 /// # Limits
 ///
-/// What diverged is known to this wrapper alone: not to other processes, and not after a restart; reconcile before. What
+/// Writes of one record through this wrapper reach both stores in the same order; those of two processes may not, and that
+/// is not noticed. What diverged is known to this wrapper alone: not to other processes, and not after a restart; reconcile before. What
 /// another process wrote to the first store meanwhile is overwritten when a record is copied there. So conditional writes
 /// are `ProcessLocal` with write-through. The second store gives revisions of its own: one that was read there does not
 /// hold as a condition in the first. A listing goes on in the store where it began.
@@ -82,9 +86,14 @@ pub struct Fallback<A, B> {
     second: B,
     through: bool,
     known: DivergenceHandle,
-    /// Held by whoever deals with a record that has diverged.
-    turn: flavour::Mutex<()>,
+    /// Whether the second store stands in for the first, or follows it only.
+    stands_in: bool,
+    /// Held while a record, or any that falls to the same one, is written to both stores: they see the same order.
+    turns: Vec<flavour::Mutex<()>>,
 }
+
+/// How many turns there are.
+const TURNS: usize = 64;
 
 /// Where a record can be used.
 enum Place {
@@ -108,7 +117,8 @@ impl<A: Store, B: Store> Fallback<A, B> {
     /// The first store, and the second to be read where it is unavailable. Does no I/O.
     pub fn new(first: A, second: B) -> Self {
         let known = DivergenceHandle::new(Self::DEFAULT_MAX_DIVERGED);
-        Self { first, second, through: false, known, turn: flavour::Mutex::default() }
+        let turns = (0..TURNS).map(|_| flavour::Mutex::default()).collect();
+        Self { first, second, through: false, known, stands_in: true, turns }
     }
 
     /// With the second store written as well.
@@ -141,7 +151,9 @@ impl<A: Store, B: Store> Fallback<A, B> {
         }
         if self.through {
             can.atomic_batches = false;
-            can.conditional = can.conditional.min(Atomicity::ProcessLocal);
+            if self.stands_in {
+                can.conditional = can.conditional.min(Atomicity::ProcessLocal);
+            }
             can.clear &= other.clear;
             can.metadata &= other.metadata;
             can.max_key_bytes = can.max_key_bytes.min(other.max_key_bytes);
@@ -151,17 +163,46 @@ impl<A: Store, B: Store> Fallback<A, B> {
         can
     }
 
+    /// Whether this is an outage of the first that the second may stand in for.
+    fn is_bridged(&self, error: &Error) -> bool {
+        self.stands_in && is_unavailable(error)
+    }
+
     /// Whether the second store may answer for the first in general.
     fn is_trusted(&self) -> bool {
         self.known.unnamed() == 0
     }
 
+    /// Both stores written, and the first alone asked.
+    pub(super) fn following(first: A, second: B) -> Self {
+        Self { stands_in: false, ..Self::new(first, second).with_write_through() }
+    }
+
+    pub(super) fn second(&self) -> &B {
+        &self.second
+    }
+
+    pub(super) fn names(&self) -> (String, String) {
+        (self.first.describe().name, self.second.describe().name)
+    }
+
     /// Notes that the second missed a write.
-    fn is_behind(&self, name: Name<'_>) {
+    pub(super) fn is_behind(&self, name: Name<'_>) {
         if !self.known.note(name, Newer::First) {
             self.known.note_unnamed();
         }
     }
+}
+
+/// The turns of these records, each once, in the order in which everybody takes them.
+fn turns_of<'k>(collection: &str, keys: impl Iterator<Item = &'k str>) -> Vec<usize> {
+    let turn = |key: &str| {
+        let mut hasher = DefaultHasher::new();
+        (collection, key).hash(&mut hasher);
+        usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default()
+    };
+    let turns: BTreeSet<usize> = keys.map(turn).collect();
+    turns.into_iter().collect()
 }
 
 /// Whether the error says that a store cannot be reached, and not that it has refused.
@@ -198,8 +239,8 @@ impl<A: Store, B: Store> Fallback<A, B> {
     pub fn reconcile(&self) -> Result<u64> {
         let mut settled = 0;
         for diverged in self.known.report().names {
-            let _turn = self.turn.lock();
             let name = Name::new(&diverged.collection, &diverged.key);
+            let _turn = self.turn(name);
             if let Some(note) = self.known.get(name) {
                 self.settle(name, note, &CallOptions::default())?;
                 settled += 1;
@@ -219,7 +260,7 @@ impl<A: Store, B: Store> Fallback<A, B> {
     }
 
     /// Where this record can be used, after it was tried to bring the first store in line. The turn must be held if it
-    /// has diverged.
+    /// has diverged, or is written.
     fn place(&self, name: Name<'_>, call: &CallOptions) -> Result<Place> {
         match self.known.get(name) {
             None => Ok(Place::Both),
@@ -232,13 +273,26 @@ impl<A: Store, B: Store> Fallback<A, B> {
         }
     }
 
-    /// The turn, for a record that has diverged.
-    fn turn(&self, name: Name<'_>) -> Option<impl Sized + use<'_, A, B>> {
-        if self.known.get(name).is_none() {
-            return None;
+    /// The turn of this record.
+    fn turn(&self, name: Name<'_>) -> Vec<impl Sized + use<'_, A, B>> {
+        self.turns(&turns_of(name.collection, std::iter::once(name.key)))
+    }
+
+    /// These turns, which are in order.
+    fn turns(&self, turns: &[usize]) -> Vec<impl Sized + use<'_, A, B>> {
+        let mut held = Vec::with_capacity(turns.len());
+        for turn in turns {
+            if let Some(turn) = self.turns.get(*turn) {
+                held.push(turn.lock());
+            }
         }
-        let turn = self.turn.lock();
-        Some(turn)
+        held
+    }
+
+    /// All turns.
+    fn all_turns(&self) -> Vec<impl Sized + use<'_, A, B>> {
+        let all: Vec<usize> = (0..TURNS).collect();
+        self.turns(&all)
     }
 
     /// Makes the second store follow the first, and notes whether it did.
@@ -266,7 +320,7 @@ impl<A: Store, B: Store> Fallback<A, B> {
         for diverged in self.known.report().names {
             if diverged.newer == Newer::Second {
                 let name = Name::new(&diverged.collection, &diverged.key);
-                let _turn = self.turn.lock();
+                let _turn = self.turn(name);
                 if let Some(note) = self.known.get(name) {
                     self.settle(name, note, call)?;
                 }
@@ -278,7 +332,7 @@ impl<A: Store, B: Store> Fallback<A, B> {
     /// Whether the second store may give what is about many records.
     fn may_ask_second(&self, error: &Error) -> bool {
         let is_behind = || self.known.report().names.iter().any(|name| name.newer == Newer::First);
-        is_unavailable(error) && self.is_trusted() && (self.known.is_empty() || !is_behind())
+        self.is_bridged(error) && self.is_trusted() && (self.known.is_empty() || !is_behind())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_sync::contract::Setting;
-use kv_sync::wrappers::{DefaultValue, Fallback, LimitSize, ReadOnly, Timeout};
+use kv_sync::wrappers::{DefaultValue, Fallback, LimitSize, Mirror, ReadOnly, Timeout};
 use kv_sync::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, KeyFilter, Kv, Modified, Name,
     PutItem, PutOptions, PutOutcome, Result, Store, ValueRef, Written,
@@ -116,6 +116,15 @@ fn fallback(setting: &Setting) -> Kv {
 #[test]
 fn fallback_holds() {
     Stack::new(fallback).holds();
+}
+
+fn mirror(setting: &Setting) -> Kv {
+    Kv::new(Mirror::new(memory(setting), memory(setting)).with_comparison())
+}
+
+#[test]
+fn mirror_holds() {
+    Stack::new(mirror).holds();
 }
 
 #[cfg(feature = "tracing")]

@@ -8,7 +8,7 @@ use kv_core::{
     PutOutcome, Result, Timestamp, ValueRef, Written,
 };
 
-use super::{Doubt, Fallback, Follow, Place, is_unavailable};
+use super::{Doubt, Fallback, Follow, Place, turns_of};
 use crate::store::Store;
 
 /// In which store a listing goes on.
@@ -144,9 +144,12 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
     }
 
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        let turn = self.turn(name).await;
-        let place = self.place(name, &options.call).await?;
-        drop(turn);
+        let place = if self.known.get(name).is_none() {
+            Place::Both
+        } else {
+            let _turn = self.turn(name).await;
+            self.place(name, &options.call).await?
+        };
         match place {
             Place::First => self.first.get(name, options).await,
             Place::Second(error) => {
@@ -154,7 +157,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
                 second_or(self.second.get(name, options).await, error)
             }
             Place::Both => match self.first.get(name, options).await {
-                Err(error) if is_unavailable(&error) && self.is_trusted() => {
+                Err(error) if self.is_bridged(&error) && self.is_trusted() => {
                     self.known.note_second_reads(1);
                     second_or(self.second.get(name, options).await, error)
                 }
@@ -179,13 +182,13 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
         match self.first.get_many(collection, keys, options).await {
             Ok(mut answers) => {
                 for (answer, key) in answers.iter_mut().zip(keys) {
-                    if answer.as_ref().is_err_and(is_unavailable) {
+                    if answer.as_ref().is_err_and(|error| self.is_bridged(error)) {
                         *answer = Store::get(self, Name::new(collection, key), options).await;
                     }
                 }
                 Ok(answers)
             }
-            Err(error) if is_unavailable(&error) && self.is_trusted() => {
+            Err(error) if self.is_bridged(&error) && self.is_trusted() => {
                 self.known.note_second_reads(keys.len() as u64);
                 second_or(self.second.get_many(collection, keys, options).await, error)
             }
@@ -216,7 +219,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
                 doubt.dispel();
                 Ok(PutOutcome::Conflict)
             }
-            Err(error) if always && is_unavailable(&error) => {
+            Err(error) if always && self.is_bridged(&error) => {
                 doubt.dispel();
                 self.put_second(name, value, options, error).await
             }
@@ -245,7 +248,10 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
             let checked = name.check().and_then(|()| item.expiry.unwrap_or(options.expiry).resolve(now).map(drop));
             checked.map_err(|error| error.in_store("Fallback").during("put_many").at(name))?;
         }
-        if self.any_diverged(collection, items.iter().map(|item| item.key)) {
+        let keys = items.iter().map(|item| item.key);
+        let turns = self.turns(&turns_of(collection, keys.clone())).await;
+        if self.any_diverged(collection, keys) {
+            drop(turns);
             let mut answers = Vec::with_capacity(items.len());
             for item in items {
                 let options = options.clone().with_expiry(item.expiry.unwrap_or(options.expiry));
@@ -278,7 +284,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
                 }
                 Ok(answers)
             }
-            Err(error) if is_unavailable(&error) => {
+            Err(error) if self.is_bridged(&error) => {
                 doubts.into_iter().for_each(Doubt::dispel);
                 let keys = items.iter().map(|item| item.key);
                 if !self.announce(collection, keys.clone(), &error) {
@@ -317,7 +323,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
                 doubt.dispel();
                 Ok(outcome)
             }
-            Err(error) if always && is_unavailable(&error) => {
+            Err(error) if always && self.is_bridged(&error) => {
                 doubt.dispel();
                 self.delete_second(name, options, error).await
             }
@@ -334,7 +340,9 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
         if !self.through {
             return self.first.delete_many(collection, keys, options).await;
         }
+        let turns = self.turns(&turns_of(collection, keys.iter().copied())).await;
         if self.any_diverged(collection, keys.iter().copied()) {
+            drop(turns);
             let one = DeleteOptions::default().with_call(*options);
             let mut answers = Vec::with_capacity(keys.len());
             for key in keys {
@@ -356,7 +364,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
                 }
                 Ok(answers)
             }
-            Err(error) if is_unavailable(&error) => {
+            Err(error) if self.is_bridged(&error) => {
                 doubts.into_iter().for_each(Doubt::dispel);
                 if !self.announce(collection, keys.iter().copied(), &error) {
                     return Err(error);
@@ -477,6 +485,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
             return self.first.clear(collection, filter, options).await;
         }
         self.all_in_line(options).await?;
+        let _turns = self.all_turns().await;
         let cleared = self.first.clear(collection, filter, options).await;
         let is_untouched = cleared.as_ref().is_err_and(|error| !error.outcome_unknown());
         if !is_untouched && self.second.clear(collection, filter, options).await.is_err() {
@@ -490,6 +499,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
             return self.first.destroy(options).await;
         }
         self.all_in_line(options).await?;
+        let _turns = self.all_turns().await;
         let destroyed = self.first.destroy(options).await;
         let is_untouched = destroyed.as_ref().is_err_and(|error| !error.outcome_unknown());
         if !is_untouched && self.second.destroy(options).await.is_err() {
@@ -509,7 +519,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
 
     async fn ping(&self, options: &CallOptions) -> Result<()> {
         match self.first.ping(options).await {
-            Err(error) if is_unavailable(&error) => second_or(self.second.ping(options).await, error),
+            Err(error) if self.is_bridged(&error) => second_or(self.second.ping(options).await, error),
             answer => answer,
         }
     }
@@ -518,7 +528,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
         let first = self.first.setup().await;
         let second = self.second.setup().await;
         match first {
-            Err(error) if is_unavailable(&error) => second_or(second, error),
+            Err(error) if self.is_bridged(&error) => second_or(second, error),
             Err(error) => Err(error),
             Ok(()) => Ok(()),
         }
@@ -533,7 +543,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
     async fn capabilities(&self) -> Result<Capabilities> {
         match self.first.capabilities().await {
             Ok(can) => Ok(self.narrowed(can)),
-            Err(error) if is_unavailable(&error) => Ok(self.narrowed(self.first.describe().capabilities)),
+            Err(error) if self.is_bridged(&error) => Ok(self.narrowed(self.first.describe().capabilities)),
             Err(error) => Err(error),
         }
     }

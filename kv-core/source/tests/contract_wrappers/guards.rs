@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_source::contract::Setting;
-use kv_source::wrappers::{DefaultValue, Fallback, LimitSize, ReadOnly, Timeout};
+use kv_source::wrappers::{DefaultValue, Fallback, LimitSize, Mirror, ReadOnly, Timeout};
 use kv_source::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, KeyFilter, Kv, Modified, Name,
     PutItem, PutOptions, PutOutcome, Result, Store, ValueRef, Written,
@@ -120,6 +120,15 @@ fn fallback(setting: &Setting) -> Kv {
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
 async fn fallback_holds() {
     Stack::new(fallback).holds().await;
+}
+
+fn mirror(setting: &Setting) -> Kv {
+    Kv::new(Mirror::new(memory(setting), memory(setting)).with_comparison())
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn mirror_holds() {
+    Stack::new(mirror).holds().await;
 }
 
 #[cfg(feature = "tracing")]

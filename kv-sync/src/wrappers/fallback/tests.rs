@@ -323,3 +323,16 @@ fn it_says_what_both_can_do() {
     pair.set(DOWN, DOWN);
     pair.kv.setup().unwrap_err();
 }
+
+#[test]
+fn turns_are_taken_once_and_in_order() {
+    let keys: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let turns = turns_of("c", keys.iter().map(String::as_str));
+    assert_eq!(turns, (0..TURNS).collect::<Vec<_>>(), "all of them, for so many keys");
+    let pair = pair(9, true);
+    // One that took a turn twice would wait for itself.
+    let items: Vec<(&str, i64)> = keys.iter().map(|key| (key.as_str(), 1)).collect();
+    pair.kv.put_many(&items, &PutOptions::default()).unwrap();
+    let got = pair.kv.delete_many(&keys).unwrap();
+    assert_eq!(got, 1000);
+}
