@@ -16,12 +16,14 @@
 //! | [`Retry`] | repeats what failed where that helps and cannot harm |
 //! | [`DefaultValue`] | a value where there is none |
 //! | [`Fallback`] | a second store for when the first cannot be reached |
+//! | `Faults` (feature `faults`) | failures when told to, for tests |
 //! | [`LimitSize`] | bounds for the size of values |
 //! | `Logging` | a `tracing` event and span for each operation (feature `tracing`) |
 //! | [`Mirror`] | writes to two stores, and reads from the first |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`ReadOnly`] | the refusal of every write |
+//! | [`Retry`] | repeats what failed where that helps and cannot harm |
 //! | [`SingleCollection`] | all collections in one of the store |
 //! | [`Statistics`] | counts and latencies for each collection and operation |
 //! | [`Timeout`] | a deadline for every call |

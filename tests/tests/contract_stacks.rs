@@ -85,3 +85,8 @@ stack!(prefix_collections, store => PrefixCollections::new(store, "app").unwrap(
     skipping ["l6_seeds_write_only_what_is_absent"]);
 stack!(ttl_clamp, store => TtlClamp::new(store, Some(std::time::Duration::from_nanos(1)), None).unwrap(), deviating [],
     skipping []);
+stack!(single_collection, store => SingleCollection::new(store, "all").unwrap(), deviating [],
+    skipping ["l6_seeds_write_only_what_is_absent"]);
+stack!(limit_size, store => LimitSize::new(store, None, Some(20_000_000)).unwrap(), deviating [], skipping []);
+stack!(default_value, store => DefaultValue::new(store, &1).unwrap().only_in("elsewhere"), deviating [], skipping []);
+stack!(timeout, store => Timeout::new(store, std::time::Duration::from_secs(60)).unwrap(), deviating [], skipping []);

@@ -12,6 +12,7 @@ use crate::flavour;
 use crate::store::Store;
 
 mod calls;
+mod stand_in;
 
 /// Asks a second store where the first is unavailable: where it answers
 /// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout). A miss is an answer, and so is

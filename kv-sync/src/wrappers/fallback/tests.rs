@@ -336,3 +336,6 @@ fn turns_are_taken_once_and_in_order() {
     let got = pair.kv.delete_many(&keys).unwrap();
     assert_eq!(got, 1000);
 }
+
+#[cfg(feature = "faults")]
+mod random;

@@ -159,3 +159,22 @@ fn a_short_limit_of_the_caller_is_kept() {
 }
 
 mod stragglers;
+
+#[cfg(feature = "faults")]
+#[test]
+fn only_what_hangs_is_late() {
+    use crate::wrappers::{Fault, Faults};
+
+    let store = Faults::new(MemoryStore::new());
+    let faults = store.handle();
+    let kv = Kv::new(Timeout::new(store, LONG).unwrap().with_limit(Operation::Put, SHORT).unwrap());
+    faults.inject(Fault::held().on(Operation::Put));
+    let error = kv.put("k", &1).unwrap_err();
+    assert_eq!((error.store(), error.outcome_unknown()), (Some("Timeout"), true));
+    let got = kv.increment("other", 1).unwrap();
+    assert_eq!(got, 1);
+    faults.inject(Fault::lost_answer(ErrorKind::Connection).on(Operation::Increment));
+    let error = kv.increment("other", 1).unwrap_err();
+    assert_eq!((error.kind(), error.store()), (ErrorKind::Connection, Some("Faults")), "an answer is passed on");
+    faults.clear();
+}
