@@ -47,8 +47,8 @@ mod faults;
 mod limit_size;
 #[cfg(feature = "tracing")]
 mod logging;
-mod passthrough_cache;
 mod mirror;
+mod passthrough_cache;
 mod prefix;
 mod prefix_collections;
 mod prefix_keys;
@@ -85,8 +85,8 @@ pub use limit_size::LimitSize;
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use logging::Logging;
-pub use passthrough_cache::PassthroughCache;
 pub use mirror::Mirror;
+pub use passthrough_cache::PassthroughCache;
 pub use prefix_collections::PrefixCollections;
 pub use prefix_keys::PrefixKeys;
 pub use read_only::ReadOnly;
