@@ -43,6 +43,7 @@ mod default_value;
 mod encryption;
 mod fallback;
 #[cfg(feature = "faults")]
+#[cfg(any(test, feature = "faults"))]
 mod faults;
 mod limit_size;
 #[cfg(feature = "tracing")]
@@ -79,6 +80,7 @@ pub use default_value::DefaultValue;
 pub use encryption::Encryption;
 pub use fallback::Fallback;
 #[cfg(feature = "faults")]
+#[cfg(any(test, feature = "faults"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
 pub use limit_size::LimitSize;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Error, ErrorKind, Operation, Result};
 
 use super::request::{Effect, Request};
 use crate::flavour;
@@ -14,8 +14,10 @@ use crate::store::Store;
 /// * Only errors that say a retry can help ([`Error::is_retryable`](kv_core::Error::is_retryable)): no connection, no
 ///   answer in time, too many rivals.
 /// * A write whose outcome is unknown is repeated only if that changes neither what is stored nor what is answered: a put
-///   without a condition, and put_many. Conditional writes, deletes, changes (increment, take, ...), clear, destroy and
-///   cull are then told to the caller, since a repeated one might answer for the first.
+///   without a condition, and put_many. Conditional writes, deletes and changes (increment, take, ...) are then told to
+///   the caller, since a repeated one might answer for the first.
+/// * clear, destroy and cull are never repeated: they may be many steps, some of which were taken before the one that
+///   failed, so that a repeated one would count only what was left.
 /// * The error of the last attempt is given, marked as of unknown outcome if one of the attempts was.
 ///
 /// Pauses grow by half to twice, up to a limit, each with chance in it, so that many clients do not come back at once.
@@ -106,8 +108,10 @@ impl<S: Store> Retry<S> {
 }
 
 /// Whether to repeat a call that failed so.
-fn may_repeat(effect: Effect, error: &Error) -> bool {
-    error.is_retryable() && (effect != Effect::Change || !error.outcome_unknown())
+fn may_repeat<R: Request>(request: &R, error: &Error) -> bool {
+    let is_many_steps = matches!(request.operation(), Operation::Clear | Operation::Destroy | Operation::Cull);
+    let may_double = request.effect() == Effect::Change && error.outcome_unknown();
+    error.is_retryable() && !is_many_steps && !may_double
 }
 
 #[maybe_async::maybe_async(AFIT)]
@@ -129,7 +133,7 @@ impl<S: Store> crate::wrappers::Around for Retry<S> {
                 Err(error) => error,
             };
             is_unknown |= error.outcome_unknown();
-            let pause = match may_repeat(request.effect(), &error) {
+            let pause = match may_repeat(request, &error) {
                 true => pauses.get_or_insert_with(|| self.backoff.build()).next(),
                 false => None,
             };

@@ -63,6 +63,15 @@ fn a_write_of_unknown_outcome_is_repeated_only_where_that_changes_nothing() {
 }
 
 #[test]
+fn what_may_be_many_steps_is_not_repeated() {
+    let (kv, faults) = retried(5);
+    faults.inject(Fault::refused(ErrorKind::Connection).times(3));
+    let errors = [kv.clear().unwrap_err(), kv.destroy().unwrap_err(), kv.cull().unwrap_err()];
+    assert!(errors.iter().all(|error| error.store() == Some("Faults")), "{errors:?}");
+    assert_eq!(faults.calls(), 0, "one attempt each");
+}
+
+#[test]
 fn an_attempt_of_unknown_outcome_is_not_forgotten() {
     let (kv, faults) = retried(1);
     faults.inject(Fault::lost_answer(ErrorKind::Connection));

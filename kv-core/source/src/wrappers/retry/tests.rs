@@ -61,6 +61,15 @@ async fn a_write_of_unknown_outcome_is_repeated_only_where_that_changes_nothing(
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn what_may_be_many_steps_is_not_repeated() {
+    let (kv, faults) = retried(5);
+    faults.inject(Fault::refused(ErrorKind::Connection).times(3));
+    let errors = [kv.clear().await.unwrap_err(), kv.destroy().await.unwrap_err(), kv.cull().await.unwrap_err()];
+    assert!(errors.iter().all(|error| error.store() == Some("Faults")), "{errors:?}");
+    assert_eq!(faults.calls(), 0, "one attempt each");
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
 async fn an_attempt_of_unknown_outcome_is_not_forgotten() {
     let (kv, faults) = retried(1);
     faults.inject(Fault::lost_answer(ErrorKind::Connection));
