@@ -5,21 +5,17 @@
 //! | wrapper | what it adds |
 //! | --- | --- |
 //! | [`CircuitBreaker`] | leaves a store alone for a while that fails |
-//! | [`ConcurrencyLimit`] | so many calls at a time, the others in a queue |
-//! | `Faults` (feature `faults`) | failures when told to, for tests |
 //! | [`CollectionRouting`], [`Routing`] | collections in different stores, by a table or by a function |
-//! | [`PassthroughCache`] | a near store before a far one: entries are kept near once they were read |
 //! | `Compression` | values are stored compressed (feature `compression`) |
-//! | `Encryption` | values are stored encrypted (feature `encryption`) |
-//! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
-//! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
-//! | [`Retry`] | repeats what failed where that helps and cannot harm |
+//! | [`ConcurrencyLimit`] | so many calls at a time, the others in a queue |
 //! | [`DefaultValue`] | a value where there is none |
+//! | `Encryption` | values are stored encrypted (feature `encryption`) |
 //! | [`Fallback`] | a second store for when the first cannot be reached |
 //! | `Faults` (feature `faults`) | failures when told to, for tests |
 //! | [`LimitSize`] | bounds for the size of values |
 //! | `Logging` | a `tracing` event and span for each operation (feature `tracing`) |
 //! | [`Mirror`] | writes to two stores, and reads from the first |
+//! | [`PassthroughCache`] | a near store before a far one: entries are kept near once they were read |
 //! | [`PrefixCollections`] | a prefix before collection names, so that several programs share a store |
 //! | [`PrefixKeys`] | a prefix before keys, so that several programs share collections |
 //! | [`ReadOnly`] | the refusal of every write |
@@ -42,7 +38,6 @@ mod default_value;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod fallback;
-#[cfg(feature = "faults")]
 #[cfg(any(test, feature = "faults"))]
 mod faults;
 mod limit_size;
@@ -79,7 +74,6 @@ pub use default_value::DefaultValue;
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub use encryption::Encryption;
 pub use fallback::Fallback;
-#[cfg(feature = "faults")]
 #[cfg(any(test, feature = "faults"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
 pub use faults::{Fault, FaultHandle, Faults, RandomFaults};
