@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_core::{CallOptions, Error, ErrorKind, Operation, Result};
+use kv_core::{CallOptions, Description, Error, ErrorKind, Operation, Result};
 
 use super::request::{Effect, Request};
 use crate::store::Store;
@@ -71,6 +71,10 @@ pub struct Timeout<S> {
 }
 
 impl<S: Store> Timeout<S> {
+    fn describe_limit(&self) -> Description {
+        self.store.describe().wrapped_in("Timeout").with_parameters(format!("{:?}", self.limit))
+    }
+
     const DEFAULT_MAX_STRAGGLERS: usize = 64;
 
     /// This store with so long for every call. Does no I/O.

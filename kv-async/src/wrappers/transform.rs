@@ -18,6 +18,9 @@ pub trait Transform: fmt::Debug + Clone + Send + Sync + 'static {
     /// What the wrapper is called in errors and descriptions.
     const NAME: &'static str;
 
+    /// How, in a word; no secret.
+    fn parameters(&self) -> String;
+
     /// Refuses a value of that encoded length.
     fn check_len(&self, len: usize) -> Result<()>;
 
@@ -170,7 +173,7 @@ impl<S: Store, T: Transform> crate::wrappers::Wrapper for Transformed<S, T> {
     }
 
     fn describe(&self) -> Description {
-        let mut description = self.store.describe().wrapped_in(T::NAME);
+        let mut description = self.store.describe().wrapped_in(T::NAME).with_parameters(self.transform.parameters());
         self.transform.narrow(&mut description.capabilities);
         description
     }

@@ -127,6 +127,14 @@ impl From<Fernet> for Cipher {
 }
 
 impl Cipher {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Aead(_) => "XChaCha20-Poly1305",
+            Self::Fernet(_) => "Fernet",
+        }
+    }
+
     /// What to store for the value of this record.
     ///
     /// # Errors

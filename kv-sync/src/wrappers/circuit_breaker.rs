@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use kv_core::breaker::{Breaker, Pass};
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Description, Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use super::request::Request;
@@ -139,6 +139,11 @@ impl<S: Store> crate::wrappers::Around for CircuitBreaker<S> {
 
     fn inner(&self) -> &S {
         &self.store
+    }
+
+    fn describe(&self) -> Description {
+        let parameters = format!("{} failures, {:?}", self.failures, self.pause);
+        self.store.describe().wrapped_in("CircuitBreaker").with_parameters(parameters)
     }
 
     fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {

@@ -98,6 +98,10 @@ impl<S: Store> Transformed<S, Compressing> {
 impl Transform for Compressing {
     const NAME: &'static str = "Compression";
 
+    fn parameters(&self) -> String {
+        self.0.algorithm().to_string()
+    }
+
     fn check_len(&self, len: usize) -> Result<()> {
         self.0.check_len(len).map(drop)
     }

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::{Description, Error, ErrorKind, Result};
 
 use super::request::Request;
 use crate::store::Store;
@@ -121,6 +121,10 @@ impl<S: Store> crate::wrappers::Around for ConcurrencyLimit<S> {
 
     fn inner(&self) -> &S {
         &self.store
+    }
+
+    fn describe(&self) -> Description {
+        self.store.describe().wrapped_in("ConcurrencyLimit").with_parameters(self.calls.to_string())
     }
 
     fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {

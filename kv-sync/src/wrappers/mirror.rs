@@ -129,10 +129,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Mirror<A, B> {
     }
 
     fn describe(&self) -> Description {
-        let (first, second) = self.pair.names();
-        let mut description = Store::describe(&self.pair);
-        description.name = format!("Mirror({first}, {second})");
-        description
+        self.pair.describe_as("Mirror")
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {

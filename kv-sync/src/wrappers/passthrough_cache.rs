@@ -211,9 +211,7 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
     }
 
     fn describe(&self) -> Description {
-        let mut description = self.far.describe();
-        description.name = format!("{NAME}({} before {})", self.near.describe().name, description.name);
-        description
+        self.far.describe().wrapped_in(NAME).with_beside(self.near.describe())
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {

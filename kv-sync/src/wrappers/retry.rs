@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use kv_core::{Error, ErrorKind, Operation, Result};
+use kv_core::{Description, Error, ErrorKind, Operation, Result};
 
 use super::request::{Effect, Request};
 use crate::flavour;
@@ -65,6 +65,7 @@ use crate::store::Store;
 #[derive(Debug, Clone)]
 pub struct Retry<S> {
     store: S,
+    retries: usize,
     backoff: ExponentialBuilder,
     budget: Duration,
 }
@@ -72,15 +73,15 @@ pub struct Retry<S> {
 impl<S: Store> Retry<S> {
     /// Repeats this store's calls.
     pub fn new(store: S) -> Self {
-        let backoff = ExponentialBuilder::new().with_factor(2.0).with_jitter().with_max_times(3);
+        let backoff = ExponentialBuilder::new().with_factor(2.0).with_jitter();
         let backoff = backoff.with_min_delay(Duration::from_millis(50)).with_max_delay(Duration::from_secs(2));
-        Self { store, backoff, budget: Duration::from_secs(10) }
+        Self { store, retries: 3, backoff, budget: Duration::from_secs(10) }
     }
 
     /// With at most so many further attempts; 0 for none.
     #[must_use]
     pub fn with_retries(mut self, retries: usize) -> Self {
-        self.backoff = self.backoff.with_max_times(retries);
+        self.retries = retries;
         self
     }
 
@@ -123,6 +124,10 @@ impl<S: Store> crate::wrappers::Around for Retry<S> {
         &self.store
     }
 
+    fn describe(&self) -> Description {
+        self.store.describe().wrapped_in("Retry").with_parameters(self.retries.to_string())
+    }
+
     fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {
         let began = Instant::now();
         let mut pauses = None;
@@ -134,7 +139,7 @@ impl<S: Store> crate::wrappers::Around for Retry<S> {
             };
             is_unknown |= error.outcome_unknown();
             let pause = match may_repeat(request, &error) {
-                true => pauses.get_or_insert_with(|| self.backoff.build()).next(),
+                true => pauses.get_or_insert_with(|| self.backoff.with_max_times(self.retries).build()).next(),
                 false => None,
             };
             match pause.filter(|pause| began.elapsed() + *pause < self.budget) {

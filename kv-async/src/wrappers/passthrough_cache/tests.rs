@@ -488,5 +488,5 @@ fn what_cannot_work_is_refused() {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Configuration);
     }
     let description = Store::describe(&cache());
-    assert_eq!(description.name, "PassthroughCache(Stage(Simple) before Stage(Simple))");
+    assert_eq!(description.to_string(), "PassthroughCache(Stage → Simple) → Stage → Simple");
 }

@@ -166,6 +166,10 @@ impl<S: Store> Transformed<S, Encrypting> {
 impl Transform for Encrypting {
     const NAME: &'static str = "Encryption";
 
+    fn parameters(&self) -> String {
+        self.cipher.name().to_owned()
+    }
+
     fn check_len(&self, len: usize) -> Result<()> {
         match self.most {
             Some(most) if len as u64 > most => {

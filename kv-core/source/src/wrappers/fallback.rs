@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use kv_core::{
-    Atomicity, CallOptions, Capabilities, Condition, DeleteOptions, DivergenceHandle, Entry, Error, ErrorKind, Expiry,
-    GetOptions, Listing, Name, Newer, Note, PutOptions, Result, ValueRef,
+    Atomicity, CallOptions, Capabilities, Condition, DeleteOptions, Description, DivergenceHandle, Entry, Error,
+    ErrorKind, Expiry, GetOptions, Listing, Name, Newer, Note, PutOptions, Result, ValueRef,
 };
 
 use crate::flavour;
@@ -182,8 +182,10 @@ impl<A: Store, B: Store> Fallback<A, B> {
         &self.second
     }
 
-    pub(super) fn names(&self) -> (String, String) {
-        (self.first.describe().name, self.second.describe().name)
+    pub(super) fn describe_as(&self, wrapper: &str) -> Description {
+        let mut description = self.first.describe().wrapped_in(wrapper).with_beside(self.second.describe());
+        description.capabilities = self.narrowed(description.capabilities);
+        description
     }
 
     /// Notes that the second missed a write.

@@ -138,8 +138,9 @@ impl<R: Rule> Store for Router<R> {
             all.stability = less_settled(all.stability, description.stability);
             names.push(format!("{called}: {description}"));
         }
-        names.push(format!("{}: {}", self.stores[REST].0, all.name));
+        names.push(format!("{}: {all}", self.stores[REST].0));
         all.name = format!("{}({})", R::NAME, names.join(", "));
+        all.layers.clear();
         all
     }
 

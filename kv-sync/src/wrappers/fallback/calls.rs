@@ -43,10 +43,7 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
     }
 
     fn describe(&self) -> Description {
-        let (mut first, second) = (self.first.describe(), self.second.describe());
-        first.name = format!("Fallback({}, {})", first.name, second.name);
-        first.capabilities = self.narrowed(first.capabilities);
-        first
+        self.describe_as("Fallback")
     }
 
     fn default_collection(&self) -> &str {

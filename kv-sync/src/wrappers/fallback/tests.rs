@@ -313,7 +313,7 @@ fn a_listing_goes_on_where_it_began() {
 #[test]
 fn it_says_what_both_can_do() {
     let pair = pair(9, true);
-    assert_eq!(pair.kv.describe().name, "Fallback(Moody(Simple), Moody(Simple))");
+    assert_eq!(pair.kv.describe().to_string(), "Fallback(Moody → Simple) → Moody → Simple");
     let can = pair.kv.capabilities().unwrap();
     assert_eq!((can.conditional, can.atomic_batches), (Atomicity::ProcessLocal, false));
     pair.kv.setup().unwrap();

@@ -94,7 +94,7 @@ fn a_second_that_fails_is_no_error_and_a_first_that_fails_is() {
 fn it_says_what_it_is() {
     let (one, _two, mirror, _kv) = mirrored();
     let description = mirror.describe();
-    assert_eq!(description.name, "Mirror(Simple, Simple)");
+    assert_eq!(description.to_string(), "Mirror(Simple) → Simple");
     assert_eq!(description.capabilities.conditional, one.describe().capabilities.conditional);
     assert!(
         description.capabilities.conditional >= Atomicity::ProcessLocal && !description.capabilities.atomic_batches

@@ -57,7 +57,7 @@ fn every_write_is_refused_and_none_arrives() {
 #[test]
 fn it_says_what_is_left() {
     let guarded = ReadOnly::new(stopped().0);
-    assert_eq!(guarded.describe().name, "ReadOnly(Simple)");
+    assert_eq!(guarded.describe().to_string(), "ReadOnly → Simple");
     let asked = guarded.capabilities().unwrap();
     for can in [guarded.describe().capabilities, asked] {
         assert_eq!(can.conditional, Atomicity::Unsupported);

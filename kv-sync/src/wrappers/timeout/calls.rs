@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_core::{
-    CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Entry, Error, ErrorKind, Expiry, GetOptions,
-    KeyFilter, ListOptions, Listed, Metadata, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, Value,
-    ValueRef, Written,
+    CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry,
+    GetOptions, KeyFilter, ListOptions, Listed, Metadata, Modified, Name, Page, PutItem, PutOptions, PutOutcome,
+    Result, Value, ValueRef, Written,
 };
 
 use super::workers::Unanswered;
@@ -120,6 +120,10 @@ impl<S: Store> crate::wrappers::Wrapper for Timeout<S> {
 
     fn inner(&self) -> &S {
         &self.store
+    }
+
+    fn describe(&self) -> Description {
+        self.describe_limit()
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {

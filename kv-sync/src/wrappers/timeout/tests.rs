@@ -59,7 +59,7 @@ fn nonsense_is_refused() {
     let store = || Timeout::new(MemoryStore::new(), LONG).unwrap();
     refused(store().with_limit(Operation::Get, Duration::ZERO));
     refused(store().with_max_stragglers(0));
-    assert_eq!(store().describe().name, "Timeout(Memory)");
+    assert_eq!(store().describe().to_string(), format!("Timeout({LONG:?}) → Memory"));
 }
 
 #[test]

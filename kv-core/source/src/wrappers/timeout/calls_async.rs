@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kv_core::{
-    CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Entry, GetOptions, KeyFilter, ListOptions, Listed,
-    Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, ValueRef, Written,
+    CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, GetOptions, KeyFilter,
+    ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result, ValueRef, Written,
 };
 
 use super::{Timeout, late};
@@ -27,6 +27,10 @@ impl<S: Store> crate::wrappers::Wrapper for Timeout<S> {
 
     fn inner(&self) -> &S {
         &self.store
+    }
+
+    fn describe(&self) -> Description {
+        self.describe_limit()
     }
 
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {

@@ -58,7 +58,7 @@ fn nonsense_is_refused() {
     let store = || Timeout::new(MemoryStore::new(), LONG).unwrap();
     refused(store().with_limit(Operation::Get, Duration::ZERO));
     refused(store().with_max_stragglers(0));
-    assert_eq!(store().describe().name, "Timeout(Memory)");
+    assert_eq!(store().describe().to_string(), format!("Timeout({LONG:?}) → Memory"));
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
