@@ -67,12 +67,12 @@ pub use around::Around;
 pub use circuit_breaker::CircuitBreaker;
 #[cfg(feature = "compression")]
 #[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
-pub use compression::Compression;
+pub use compression::{Compressing, Compression};
 pub use concurrency_limit::ConcurrencyLimit;
 pub use default_value::DefaultValue;
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
-pub use encryption::Encryption;
+pub use encryption::{Encrypting, Encryption};
 pub use fallback::Fallback;
 #[cfg(any(test, feature = "faults"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "faults")))]
@@ -92,6 +92,9 @@ pub use routing::{ByFunction, ByTable, CollectionRouting, Router, Routing, Rule}
 pub use single_collection::SingleCollection;
 pub use statistics::Statistics;
 pub use timeout::Timeout;
+#[cfg(any(feature = "compression", feature = "encryption"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "compression", feature = "encryption"))))]
+pub use transform::{Decoded, Transform, Transformed};
 pub use ttl_clamp::TtlClamp;
 pub use wrapper::Wrapper;
 
