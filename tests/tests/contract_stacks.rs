@@ -32,7 +32,7 @@ fn assert_held(failed: &[&str], mut skipped: Vec<&str>, more: &[&'static str], r
 
 /// One stack in one flavour: `$store` is a Redis store with the clock and the space of the setting.
 macro_rules! flavour {
-    ($kv:ident, $test:meta, [$($async:ident)?], [$($await:tt)*], $store:ident => $stack:expr,
+    ($kv:ident, $test:meta, [$($async:ident)?], [$($await:tt)*], $store:ident, $setting:ident => $stack:expr,
      [$($deviation:literal),*], [$($skip:literal),*]) => {
         use $kv::contract::{Deviation, Setting, Subject, check_all};
         #[allow(unused_imports, reason = "each stack has wrappers of its own")]
@@ -42,10 +42,10 @@ macro_rules! flavour {
         struct Remote(kv_tests::servers::Server);
 
         impl Subject for Remote {
-            fn open(&self, setting: &Setting) -> Kv {
-                let options = RedisOptions::from_url(&self.0.url).unwrap().with_namespace(&setting.space);
-                let options = options.with_database(crate::database(&setting.space));
-                let $store = setting.apply(RedisStore::with_options(options).unwrap());
+            fn open(&self, $setting: &Setting) -> Kv {
+                let options = RedisOptions::from_url(&self.0.url).unwrap().with_namespace(&$setting.space);
+                let options = options.with_database(crate::database(&$setting.space));
+                let $store = $setting.apply(RedisStore::with_options(options).unwrap());
                 Kv::new($stack)
             }
 
@@ -65,28 +65,44 @@ macro_rules! flavour {
 
 /// One stack in both flavours; deviations are those that the wrapper declares.
 macro_rules! stack {
-    ($name:ident, $store:ident => $stack:expr, deviating [$($deviation:literal),*], skipping [$($skip:literal),*]) => {
+    ($name:ident, $store:ident, $setting:ident => $stack:expr, deviating [$($deviation:literal),*], skipping [$($skip:literal),*]) => {
         mod $name {
             mod blocking {
-                flavour!(kv_sync, test, [], [], $store => $stack, [$($deviation),*], [$($skip),*]);
+                flavour!(kv_sync, test, [], [], $store, $setting => $stack, [$($deviation),*], [$($skip),*]);
             }
 
             mod awaiting {
-                flavour!(kv_async, tokio::test, [async], [.await], $store => $stack, [$($deviation),*], [$($skip),*]);
+                flavour!(kv_async, tokio::test, [async], [.await], $store, $setting => $stack, [$($deviation),*], [$($skip),*]);
             }
         }
     };
 }
 
-stack!(statistics, store => Statistics::new(store), deviating [], skipping []);
-stack!(prefix_keys, store => PrefixKeys::new(store, "app").unwrap(), deviating [],
+stack!(statistics, store, setting => Statistics::new(store), deviating [], skipping []);
+stack!(prefix_keys, store, setting => PrefixKeys::new(store, "app").unwrap(), deviating [],
     skipping ["l6_seeds_write_only_what_is_absent"]);
-stack!(prefix_collections, store => PrefixCollections::new(store, "app").unwrap(), deviating [],
+stack!(prefix_collections, store, setting => PrefixCollections::new(store, "app").unwrap(), deviating [],
     skipping ["l6_seeds_write_only_what_is_absent"]);
-stack!(ttl_clamp, store => TtlClamp::new(store, Some(std::time::Duration::from_nanos(1)), None).unwrap(), deviating [],
+stack!(ttl_clamp, store, setting => TtlClamp::new(store, Some(std::time::Duration::from_nanos(1)), None).unwrap(), deviating [],
     skipping []);
-stack!(single_collection, store => SingleCollection::new(store, "all").unwrap(), deviating [],
+stack!(single_collection, store, setting => SingleCollection::new(store, "all").unwrap(), deviating [],
     skipping ["l6_seeds_write_only_what_is_absent"]);
-stack!(limit_size, store => LimitSize::new(store, None, Some(20_000_000)).unwrap(), deviating [], skipping []);
-stack!(default_value, store => DefaultValue::new(store, &1).unwrap().only_in("elsewhere"), deviating [], skipping []);
-stack!(timeout, store => Timeout::new(store, std::time::Duration::from_secs(60)).unwrap(), deviating [], skipping []);
+stack!(limit_size, store, setting => LimitSize::new(store, None, Some(20_000_000)).unwrap(), deviating [], skipping []);
+stack!(default_value, store, setting => DefaultValue::new(store, &1).unwrap().only_in("elsewhere"), deviating [], skipping []);
+stack!(timeout, store, setting => Timeout::new(store, std::time::Duration::from_secs(60)).unwrap(), deviating [], skipping []);
+stack!(logging, store, setting => Logging::new(store), deviating [], skipping []);
+stack!(retry, store, setting => Retry::new(store), deviating [], skipping []);
+stack!(circuit_breaker, store, setting => CircuitBreaker::new(store).with_failures(1).unwrap(), deviating [], skipping []);
+stack!(concurrency_limit, store, setting => ConcurrencyLimit::new(store, 4).unwrap(), deviating [], skipping []);
+// Two handles on one far store have a cache each: a write past the one is seen when its copy's TTL ends.
+stack!(passthrough_cache, store, setting =>
+    PassthroughCache::new(MemoryStore::new().with_clock(setting.clock.clone()), store),
+    deviating ["l3_handles_see_each_other_s_writes"], skipping []);
+stack!(fallback, store, setting => Fallback::new(store, SimpleStore::new().with_clock(setting.clock.clone())), deviating [], skipping []);
+stack!(mirror, store, setting => Mirror::new(store, SimpleStore::new().with_clock(setting.clock.clone())),
+    deviating [], skipping ["o3_atomic_batches_do_not_mix"]);
+stack!(routing, store, setting => Routing::new(store, |_: &str| None::<&str>), deviating [], skipping []);
+stack!(collection_routing, store, setting => CollectionRouting::new(store), deviating [], skipping []);
+stack!(compression, store, setting => Compression::zstd(store), deviating [], skipping []);
+stack!(encryption, store, setting => Encryption::new(store, Aead::new("here", 1, &[7; 32])),
+    deviating ["l6_seeds_write_only_what_is_absent"], skipping []);
