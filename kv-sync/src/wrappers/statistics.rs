@@ -98,6 +98,13 @@ impl<S: Store> Statistics<S> {
         self
     }
 
+    /// Counted by these counters instead of new ones: of another wrapper, or made before the stack was.
+    #[must_use]
+    pub fn with_handle(mut self, counters: StatisticsHandle) -> Self {
+        self.statistics = counters;
+        self
+    }
+
     /// With at most so many collections told apart; the others are counted together.
     #[must_use]
     pub fn with_max_collections(self, most: usize) -> Self {

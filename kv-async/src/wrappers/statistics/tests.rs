@@ -161,3 +161,13 @@ async fn collections_beyond_the_most_are_counted_together() {
     assert_eq!(statistics.snapshot(), StatisticsSnapshot::default());
     assert_eq!(statistics.snapshot().latency("b", Op::Get), Latency::default());
 }
+
+#[tokio::test]
+async fn several_wrappers_can_count_together() {
+    let counters = StatisticsHandle::new();
+    let one = Kv::new(Statistics::new(NullStore::new()).with_handle(counters.clone()));
+    let other = Kv::new(Statistics::new(NullStore::new()).with_handle(counters.clone()));
+    one.put("k", &1).await.unwrap();
+    other.put("k", &1).await.unwrap();
+    assert_eq!(counters.snapshot().tally(DEFAULT_COLLECTION, Op::Put).calls, 2);
+}
