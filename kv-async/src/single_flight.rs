@@ -22,7 +22,7 @@ use turn::{Turn, Waited};
 /// Nothing is kept: when a leader has finished, the next to come leads anew, and a key takes memory only while somebody
 /// is there for it. Work must not join its own key again.
 ///
-/// ```ignore
+/// ```text
 /// match flights.join(key, None).await? {
 ///     Role::Leader(leader) => Ok(leader.finish(work().await?)),
 ///     Role::Follower(value) => Ok(value),

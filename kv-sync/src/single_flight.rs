@@ -22,9 +22,9 @@ use turn::{Turn, Waited};
 /// Nothing is kept: when a leader has finished, the next to come leads anew, and a key takes memory only while somebody
 /// is there for it. Work must not join its own key again.
 ///
-/// ```ignore
-/// match flights.join(key, None)? {
-///     Role::Leader(leader) => Ok(leader.finish(work()?)),
+/// ```text
+/// match flights.join(key, None).await? {
+///     Role::Leader(leader) => Ok(leader.finish(work().await?)),
 ///     Role::Follower(value) => Ok(value),
 /// }
 /// ```

@@ -5,6 +5,7 @@
 //! cargo run -p kv-sync --features full --example stack                             # a SQLite file
 //! cargo run -p kv-sync --features full --example stack -- redis://localhost:6379/0
 //! ```
+#![allow(clippy::print_stdout, reason = "printing is what an example is for")]
 
 use std::error::Error;
 use std::sync::Arc;
