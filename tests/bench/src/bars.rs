@@ -1,6 +1,6 @@
 //! The bars that were set, and whether they are met. A report; nothing fails by it.
 
-use crate::groups::{FLOOR, OURS, layers};
+use crate::groups::{FLOOR, OURS, cache, layers, values};
 use crate::measure::Row;
 
 /// A bar and what was measured.
@@ -70,6 +70,16 @@ pub fn of(rows: &[Row]) -> Vec<Bar> {
             value,
             1.0 / 0.95,
         );
+    }
+    for row in rows.iter().filter(|row| row.subject == OURS) {
+        if row.group == cache::GROUP {
+            let what = format!("cache over Redis, {}: {} <= 2.00 x a Memory get", row.config, row.op);
+            at_most(what, Some(row.ratio), 2.0);
+        }
+        if row.group == values::GROUP {
+            let what = format!("values, {}: {} <= 1.15 x the bare one over Memory", row.config, row.op);
+            at_most(what, Some(row.ratio), 1.15);
+        }
     }
     bars
 }

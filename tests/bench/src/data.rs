@@ -1,5 +1,6 @@
 //! The same value, keys and documents for every subject.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,34 @@ pub const BATCH: usize = 100;
 
 /// The value as its JSON.
 pub const VALUE: &[u8] = br#"{"id":481516,"name":"Alice Example","email":"alice@example.com","active":true,"score":98.6,"tags":["admin","beta"],"address":{"street":"1 Main Street","city":"Springfield"},"n":0}"#;
+
+/// A JSON array of so many bytes: users of whom no two are alike, and no more so than users are.
+pub fn json(len: usize) -> &'static [u8] {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut text = String::from("[");
+    while text.len() < len {
+        let (id, score) = (next() % 1_000_000, next() % 1000);
+        let (name, street) = (next() as u32, next() % 1000);
+        let _ = write!(
+            text,
+            r#"{{"id":{id},"name":"User {name:08x}","email":"{name:08x}@example.com","active":{},"score":{score},"#,
+            score > 500
+        );
+        let _ = write!(text, r#""address":{{"street":"{street} Main Street","city":"Springfield"}}}},"#);
+    }
+    text.truncate(len - 1);
+    // Cut in the middle of a user, who gives way to a number of as many digits.
+    let last = text.rfind("},{").map_or(1, |at| at + 2);
+    text.replace_range(last.., &"1".repeat(len - 1 - last));
+    text.push(']');
+    text.leak().as_bytes()
+}
 
 /// The value as its type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -69,13 +69,13 @@ fn measure(url: &str, plan: Plan) -> Result<Vec<Row>, Box<dyn std::error::Error>
 
 /// A server of the benches' own, ended with this; or the one that `KV_REDIS_URL` names, where the benches' keys expire
 /// by themselves.
-struct Server {
-    url: String,
+pub(super) struct Server {
+    pub(super) url: String,
     child: Option<Child>,
 }
 
 impl Server {
-    fn start() -> Result<Self, String> {
+    pub(super) fn start() -> Result<Self, String> {
         if let Ok(url) = std::env::var("KV_REDIS_URL") {
             return Ok(Self { url, child: None });
         }

@@ -11,5 +11,6 @@ pub mod ours;
 pub mod redis;
 pub mod remote;
 pub mod run;
+pub mod values;
 
 pub use api::{Awaiting, Blocking, Op, Subject};

@@ -12,19 +12,36 @@ use crate::data::{TTL, User, VALUE};
 pub struct Ours<K> {
     kv: K,
     options: PutOptions,
+    value: &'static [u8],
     user: User,
 }
 
+impl<K> Ours<K> {
+    fn new(kv: K, value: &'static [u8]) -> Arc<Self> {
+        Arc::new(Self { kv, options: PutOptions::ttl(TTL), value, user: User::sample() })
+    }
+
+    fn items<'a>(&self, keys: &'a [String]) -> Vec<PutItem<'a>> {
+        keys.iter().map(|key| PutItem::new(key, ValueRef::Json(self.value))).collect()
+    }
+}
+
 pub fn blocking(store: impl kv_sync::Store) -> Arc<Ours<kv_sync::Kv>> {
-    Arc::new(Ours { kv: kv_sync::Kv::new(store), options: PutOptions::ttl(TTL), user: User::sample() })
+    blocking_of(store, VALUE)
 }
 
 pub fn awaiting(store: impl kv_async::Store) -> Arc<Ours<kv_async::Kv>> {
-    Arc::new(Ours { kv: kv_async::Kv::new(store), options: PutOptions::ttl(TTL), user: User::sample() })
+    awaiting_of(store, VALUE)
 }
 
-fn items(keys: &[String]) -> Vec<PutItem<'_>> {
-    keys.iter().map(|key| PutItem::new(key, ValueRef::Json(VALUE))).collect()
+/// With another value, which is not that of the typed operations.
+pub fn blocking_of(store: impl kv_sync::Store, value: &'static [u8]) -> Arc<Ours<kv_sync::Kv>> {
+    Ours::new(kv_sync::Kv::new(store), value)
+}
+
+/// With another value, which is not that of the typed operations.
+pub fn awaiting_of(store: impl kv_async::Store, value: &'static [u8]) -> Arc<Ours<kv_async::Kv>> {
+    Ours::new(kv_async::Kv::new(store), value)
 }
 
 const FAILED: &str = "the operation succeeds";
@@ -38,7 +55,7 @@ impl Blocking for Ours<kv_sync::Kv> {
     }
 
     fn put(&self, key: &str) {
-        let outcome = self.kv.put_value(key, ValueRef::Json(VALUE), &self.options).expect(FAILED);
+        let outcome = self.kv.put_value(key, ValueRef::Json(self.value), &self.options).expect(FAILED);
         debug_assert!(matches!(black_box(outcome), PutOutcome::Written(_)));
     }
 
@@ -52,7 +69,7 @@ impl Blocking for Ours<kv_sync::Kv> {
     }
 
     fn put_many(&self, keys: &[String]) {
-        let written = self.kv.put_items(&items(keys), &self.options).expect(FAILED);
+        let written = self.kv.put_items(&self.items(keys), &self.options).expect(FAILED);
         assert!(written.iter().all(Result::is_ok));
     }
 
@@ -75,7 +92,7 @@ impl Awaiting for Ours<kv_async::Kv> {
     }
 
     async fn put(&self, key: &str) {
-        let outcome = self.kv.put_value(key, ValueRef::Json(VALUE), &self.options).await.expect(FAILED);
+        let outcome = self.kv.put_value(key, ValueRef::Json(self.value), &self.options).await.expect(FAILED);
         debug_assert!(matches!(black_box(outcome), PutOutcome::Written(_)));
     }
 
@@ -89,7 +106,7 @@ impl Awaiting for Ours<kv_async::Kv> {
     }
 
     async fn put_many(&self, keys: &[String]) {
-        let written = self.kv.put_items(&items(keys), &self.options).await.expect(FAILED);
+        let written = self.kv.put_items(&self.items(keys), &self.options).await.expect(FAILED);
         assert!(written.iter().all(Result::is_ok));
     }
 
