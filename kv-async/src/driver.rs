@@ -65,6 +65,11 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// it failed or after [`close`](Self::close).
     fn setup(&self) -> impl Future<Output = Result<()>> + Send;
 
+    /// What [`get`](Self::get) would give, of a driver that has its records at hand and cannot fail; `None` for all others.
+    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
+        None
+    }
+
     /// Reads a record, whether it has ended or not. With `head` the value may be given as `null`.
     fn get(&self, name: Name<'_>, head: bool, call: &CallOptions)
     -> impl Future<Output = Result<Option<Entry>>> + Send;

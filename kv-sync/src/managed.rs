@@ -187,6 +187,18 @@ impl<D: Driver> Store for Managed<D> {
         self.clock.now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.clock.has_come(instant)
+    }
+
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        if !self.is_ready.load(Ordering::Acquire) || self.limits.check_name(name).is_err() {
+            return None;
+        }
+        let entry = self.driver.at_hand(name)?;
+        Some(entry.filter(|entry| !entry.expires().is_some_and(|expires| self.clock.has_come(expires))))
+    }
+
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         let fail = |error| self.fail(error, "get").at(name);
         self.limits.check_name(name).map_err(fail)?;

@@ -25,6 +25,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        (**self).has_come(instant)
+    }
+
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        (**self).at_hand(name)
+    }
+
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         (**self).get(name, options)
     }

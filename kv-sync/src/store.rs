@@ -44,6 +44,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         SystemClock.now()
     }
 
+    /// Whether that instant has come. Answers as [`now`](Self::now) would; a store may have a cheaper way.
+    fn has_come(&self, instant: Timestamp) -> bool {
+        instant <= self.now()
+    }
+
+    /// What [`get`](Self::get) would answer, of a store that has its entries at hand: it fails never and awaits nothing.
+    /// `None` where that is not known, and `get` is to be asked; so it is with every store that does not say otherwise,
+    /// and with every wrapper.
+    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
+        None
+    }
+
     /// Reads an entry.
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>>;
 

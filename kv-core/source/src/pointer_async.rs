@@ -27,6 +27,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        (**self).has_come(instant)
+    }
+
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        (**self).at_hand(name)
+    }
+
     fn get<'l0, 'l1, 'l2, 'a>(&'l0 self, name: Name<'l1>, options: &'l2 GetOptions) -> Answer<'a, Option<Entry>>
     where
         'l0: 'a,

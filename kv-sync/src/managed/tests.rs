@@ -9,7 +9,7 @@ use kv_core::ManualClock;
 
 use super::*;
 use crate::Kv;
-use crate::stores::{NullStore, SimpleDriver, SimpleStore};
+use crate::stores::{MemoryStore, NullStore, SimpleDriver, SimpleStore};
 
 #[derive(Debug, Default)]
 struct Flaky {
@@ -149,4 +149,28 @@ fn a_batch_with_one_bad_item_writes_nothing() {
         let answer = kv.exists("a").unwrap();
         assert!(!answer);
     }
+}
+
+#[test]
+fn what_memory_has_at_hand_is_what_a_get_finds() {
+    let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+    let store = MemoryStore::new().with_clock(clock.clone()).with_seed("c", "seed", &1).unwrap();
+    let (name, none) = (Name::new("c", "k"), Name::new("c", "none"));
+    assert!(store.at_hand(Name::new("c", "seed")).is_none(), "before set-up");
+    let options = PutOptions::ttl(Duration::from_secs(1));
+    store.put(name, ValueRef::Json(b"1"), &options).unwrap();
+    let found = store.at_hand(name).unwrap().unwrap();
+    assert_eq!((found.as_json(), store.has_come(found.expires().unwrap())), (Some("1"), false));
+    assert!(store.at_hand(Name::new("c", "seed")).unwrap().is_some());
+    assert!(store.at_hand(none).unwrap().is_none());
+    assert!(store.at_hand(Name::new("c", "")).is_none(), "an error, which a get tells");
+    clock.advance(Duration::from_secs(1));
+    assert!(store.at_hand(name).unwrap().is_none(), "it has ended");
+    assert!(store.has_come(found.expires().unwrap()));
+    // A wrapper may do something around a get.
+    let wrapped = crate::wrappers::Statistics::new(std::sync::Arc::new(store));
+    assert!(Store::at_hand(&wrapped, none).is_none());
+    let other = SimpleStore::new();
+    other.put(name, ValueRef::Json(b"1"), &PutOptions::default()).unwrap();
+    assert!(other.at_hand(name).is_none());
 }

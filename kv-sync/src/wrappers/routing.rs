@@ -153,6 +153,15 @@ impl<R: Rule> Store for Router<R> {
         self.stores[REST].1.now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.stores[REST].1.has_come(instant)
+    }
+
+    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
+        // Which store has it is for `get` to say.
+        None
+    }
+
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         self.route(name.collection, "get")?.get(name, options)
     }

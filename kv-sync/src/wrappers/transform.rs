@@ -186,6 +186,10 @@ impl<S: Store, T: Transform> crate::wrappers::Wrapper for Transformed<S, T> {
         self.store.now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.store.has_come(instant)
+    }
+
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         match self.store.get(name, options)? {
             Some(entry) if options.head => Ok(Some(head(&entry))),

@@ -79,6 +79,11 @@ pub trait Wrapper: fmt::Debug + Send + Sync + 'static {
         self.inner().now()
     }
 
+    /// See [`Store::has_come`]. A wrapper with a clock of its own has this too.
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.inner().has_come(instant)
+    }
+
     /// See [`Store::get`].
     fn get<'a>(&'a self, name: Name<'a>, options: &'a GetOptions) -> Result<Option<Entry>> {
         self.inner().get(name, options)
@@ -192,6 +197,15 @@ impl<W: Wrapper> Store for W {
 
     fn now(&self) -> Timestamp {
         Wrapper::now(self)
+    }
+
+    fn has_come(&self, instant: Timestamp) -> bool {
+        Wrapper::has_come(self, instant)
+    }
+
+    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
+        // What a wrapper does around a get it must not be asked to do without.
+        None
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {

@@ -124,6 +124,11 @@ impl Driver for MemoryDriver {
         Ok(())
     }
 
+    #[inline]
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        Some(self.table.get(name))
+    }
+
     async fn get(&self, name: Name<'_>, _head: bool, _call: &CallOptions) -> Result<Option<Entry>> {
         Ok(self.table.get(name))
     }

@@ -222,7 +222,11 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
             return flavour::cold(self.far.get(name, options)).await;
         };
         let fills = slot.fills();
-        match self.ask_near(name, now, options.call).await {
+        let near = match self.near.at_hand(name) {
+            Some(found) => self.judge(found.as_ref(), now),
+            None => self.ask_near(name, now, options.call).await,
+        };
+        match near {
             Near::Good(entry) => Ok(entry),
             Near::Miss(stale) => flavour::cold(self.ask_far(name, options, slot, (now, fills), stale)).await,
         }

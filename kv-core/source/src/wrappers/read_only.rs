@@ -102,6 +102,10 @@ impl<S: Store> crate::wrappers::Wrapper for ReadOnly<S> {
         self.store.now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.store.has_come(instant)
+    }
+
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         self.store.get(name, options).await
     }

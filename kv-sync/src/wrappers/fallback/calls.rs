@@ -54,6 +54,10 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
         self.first.now()
     }
 
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.first.has_come(instant)
+    }
+
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         let place = if self.known.get(name).is_none() {
             Place::Both

@@ -282,6 +282,28 @@ fn a_hit_asks_the_near_store_alone_and_is_the_whole_entry() {
 }
 
 #[test]
+fn a_hit_of_a_near_store_that_has_it_at_hand_is_as_any_other() {
+    let scene = Scene::new();
+    let near = Arc::new(crate::stores::MemoryStore::new().with_clock(scene.near_clock.clone()));
+    let kv = Kv::new(PassthroughCache::new(near, Arc::clone(&scene.far)));
+    kv.put_with("k", &1, &PutOptions::ttl(secs(60))).unwrap();
+    let miss = kv.get_entry("k").unwrap().unwrap();
+    scene.far.calls();
+    let hit = kv.get_entry("k").unwrap().unwrap();
+    assert_eq!((hit.as_json(), hit.revision(), hit.expires()), (Some("1"), miss.revision(), miss.expires()));
+    assert_eq!(scene.far.calls(), 0);
+    kv.put_with("k", &2, &PutOptions::ttl(secs(60))).unwrap();
+    for expected in [Some(2), Some(2)] {
+        let read = get(&kv, "k").unwrap();
+        assert_eq!(read, expected);
+    }
+    // The near store's clock stands still.
+    scene.clock.advance(secs(60));
+    let read = get(&kv, "k").unwrap();
+    assert_eq!(read, None);
+}
+
+#[test]
 fn a_change_that_was_built_on_an_old_copy_is_tried_on_the_new_entry() {
     let scene = Scene::new();
     let kv = Kv::new(scene.cache());

@@ -40,13 +40,14 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
     }
 
     /// What a record of the near store comes to.
+    #[inline]
     pub(super) fn judge(&self, found: Option<&Entry>, now: Stamp) -> Near {
         let Some(copied) = found.and_then(|near| Copied::read(near.as_bytes()?)) else { return Near::Miss(None) };
         if !self.trusts(copied.stamp, now) {
             return Near::Miss(None);
         }
         // Beside the near store's own judgement, for its clock may be another, and of the two the far store's counts.
-        let has_come = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= self.far.now());
+        let has_come = |instant: Option<Timestamp>| instant.is_some_and(|instant| self.far.has_come(instant));
         if has_come(copied.expires) {
             return Near::Miss(None);
         }
