@@ -8,7 +8,8 @@ A command names a store, where it is, and an operation:
 store       redis (url, or host, port, db, username, password), valkey (host, port, db, username, password),
             disk and multidisk (directory), memory; `options` holds any more arguments of the constructor
 wrappers    what stands around it, the outermost first: compression (min_size_to_compress), fernet (keys, or
-            source_material and salt), prefix_keys (prefix), prefix_collections (prefix); each as {"wrapper": name, ...}
+            source_material and salt), prefix_keys (prefix), prefix_collections (prefix), single_collection
+            (single_collection); each as {"wrapper": name, ...}
 op          put, get, ttl, delete, put_many, get_many, ttl_many, delete_many, keys, close;
             raw_get and raw_put read and write the stored text itself (disk, multidisk)
 value_text  a value as JSON text, so that NaN, big integers and floats cross exactly; `values_text` is a list of them
@@ -77,6 +78,10 @@ def wrap(store, wrapper, **options):
         from key_value.aio.wrappers.prefix_collections import PrefixCollectionsWrapper
 
         return PrefixCollectionsWrapper(store, **options)
+    if wrapper == "single_collection":
+        from key_value.aio.wrappers.single_collection import SingleCollectionWrapper
+
+        return SingleCollectionWrapper(store, **options)
     raise ValueError(f"unknown wrapper {wrapper!r}")
 
 

@@ -10,6 +10,8 @@ use serde_json::{Value as Json, json};
 
 const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 const OLD_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// Where [`Stack::AllInOne`] stores all collections.
+const ONE: &str = "interop:all in one";
 
 /// Values that hurt, as objects, for Python's values are dicts.
 fn values() -> Vec<String> {
@@ -39,6 +41,7 @@ enum Stack {
     Both,
     PrefixedKeys,
     PrefixedCollections,
+    AllInOne,
 }
 
 impl Stack {
@@ -57,6 +60,7 @@ impl Stack {
             Self::Both => json!([compression, fernet(&[KEY])]),
             Self::PrefixedKeys => json!([{"wrapper": "prefix_keys", "prefix": "app"}]),
             Self::PrefixedCollections => json!([{"wrapper": "prefix_collections", "prefix": "app"}]),
+            Self::AllInOne => json!([{"wrapper": "single_collection", "single_collection": ONE}]),
         }
     }
 }
@@ -65,7 +69,9 @@ macro_rules! stacks {
     ($flavour:ident) => {
         fn $flavour(stack: Stack, url: &str) -> ::$flavour::Kv {
             use ::$flavour::Kv;
-            use ::$flavour::wrappers::{Compression, Encryption, Fernet, PrefixCollections, PrefixKeys};
+            use ::$flavour::wrappers::{
+                Compression, Encryption, Fernet, PrefixCollections, PrefixKeys, SingleCollection,
+            };
 
             let redis = ::$flavour::stores::RedisStore::connect(url).unwrap();
             let fernet = |key| Fernet::new(key).unwrap();
@@ -80,6 +86,7 @@ macro_rules! stacks {
                 Stack::Both => Kv::new(Compression::gzip(Encryption::new(redis, fernet(KEY)))),
                 Stack::PrefixedKeys => Kv::new(PrefixKeys::new(redis, "app").unwrap()),
                 Stack::PrefixedCollections => Kv::new(PrefixCollections::new(redis, "app").unwrap()),
+                Stack::AllInOne => Kv::new(SingleCollection::new(redis, ONE).unwrap()),
             }
         }
     };
@@ -200,6 +207,13 @@ impl World<'_> {
     /// Python's store without wrappers.
     fn bare(&mut self) -> Theirs<'_> {
         self.theirs_within(json!([]))
+    }
+
+    /// With another collection.
+    fn within(&mut self, collection: &str, check: impl FnOnce(&mut Self)) {
+        let own = std::mem::replace(&mut self.collection, collection.to_owned());
+        check(self);
+        self.collection = own;
     }
 
     fn theirs_within(&mut self, wrappers: Json) -> Theirs<'_> {
@@ -373,10 +387,59 @@ fn prefixed_collections() {
         }
         world.ours(Stack::PrefixedCollections).put("k", r#"{"a": 1}"#);
         let prefixed = format!("app__{}", world.collection);
-        let plain = std::mem::replace(&mut world.collection, prefixed);
-        world.bare().reads("k", r#"{"a": 1}"#);
-        world.collection = plain;
+        world.within(&prefixed, |world| world.bare().reads("k", r#"{"a": 1}"#));
         world.ours(Stack::PrefixedCollections).clear();
         assert_eq!(world.theirs(Stack::PrefixedCollections).get("k"), None);
+    });
+}
+
+#[test]
+fn all_collections_in_one() {
+    with_both("single", |world| {
+        for (_, stored) in there_and_back(world, Stack::AllInOne) {
+            assert_eq!(stored, [String::new(), String::new()], "nothing stands in a collection of its own");
+        }
+        let (own, other) = (world.collection.clone(), format!("{}:other", world.collection));
+        world.ours(Stack::AllInOne).put("k", r#"{"a": 1}"#);
+        world.within(ONE, |world| world.bare().reads(&format!("{own}__k"), r#"{"a": 1}"#));
+
+        // The same key in another collection is another record, here and in Python.
+        world.within(&other, |world| {
+            assert_eq!(world.theirs(Stack::AllInOne).get("k"), None);
+            world.theirs(Stack::AllInOne).put("k", r#"{"a": 2}"#);
+            assert_eq!(world.ours(Stack::AllInOne).keys(), ["k"]);
+        });
+        world.theirs(Stack::AllInOne).reads("k", r#"{"a": 1}"#);
+        world.ours(Stack::AllInOne).clear();
+        assert_eq!(world.theirs(Stack::AllInOne).get("k"), None);
+        world.within(&other, |world| {
+            world.ours(Stack::AllInOne).reads("k", r#"{"a": 2}"#);
+            world.ours(Stack::AllInOne).clear();
+            assert_eq!(world.theirs(Stack::AllInOne).get("k"), None);
+        });
+    });
+}
+
+#[test]
+fn two_names_that_are_one_record_in_python_are_two_here() {
+    with_both("single-escaped", |world| {
+        let stack = Stack::AllInOne;
+        let (own, longer) = (world.collection.clone(), format!("{}__b", world.collection));
+        world.within(&longer, |world| world.theirs(stack).put("k", r#"{"a": 1}"#));
+        world.theirs(stack).reads("b__k", r#"{"a": 1}"#);
+        world.ours(stack).reads("b__k", r#"{"a": 1}"#);
+        world.within(&longer, |world| {
+            assert!(world.ours(stack).get("k").unwrap().is_none());
+            world.ours(stack).put("k", r#"{"a": 2}"#);
+            world.theirs(stack).reads("k", r#"{"a": 1}"#);
+            world.ours(stack).reads("k", r#"{"a": 2}"#);
+        });
+        world.within(ONE, |world| world.bare().reads(&format!("__{own}_-_-b__k"), r#"{"a": 2}"#));
+        world.ours(stack).clear();
+        world.within(&longer, |world| {
+            world.ours(stack).reads("k", r#"{"a": 2}"#);
+            world.ours(stack).clear();
+            assert_eq!(world.theirs(stack).get("k"), None);
+        });
     });
 }
