@@ -108,6 +108,10 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -165,5 +169,100 @@ mod tests {
         breaker.succeeded(probe);
         breaker.failed(slower.unwrap(), now);
         assert!(breaker.is_closed(), "a failure of before the probe does not open it");
+    }
+
+    /// The same with no eras: it knows each call whose end still matters. Times are in milliseconds.
+    #[derive(Default)]
+    struct Model {
+        row: u32,
+        open_until: Option<u64>,
+        probe: Option<usize>,
+        matter: BTreeSet<usize>,
+    }
+
+    impl Model {
+        fn admit(&mut self, call: usize, now: u64) -> Result<(), u64> {
+            match self.open_until {
+                _ if self.probe.is_some() => return Err(0),
+                Some(until) if now < until => return Err(until - now),
+                Some(_) => self.probe = Some(call),
+                None => {}
+            }
+            self.matter.insert(call);
+            Ok(())
+        }
+
+        fn end(&mut self, call: usize, end: End, now: u64, failures: u32, pause: u64) {
+            if !self.matter.remove(&call) {
+                return;
+            }
+            let was_probe = self.probe.take().is_some();
+            match end {
+                End::Succeeded => *self = Self { matter: std::mem::take(&mut self.matter), ..Self::default() },
+                End::Failed if was_probe || self.row + 1 == failures => {
+                    *self = Self { open_until: Some(now + pause), ..Self::default() };
+                }
+                End::Failed => self.row += 1,
+                End::Abandoned if was_probe => self.open_until = Some(now),
+                End::Abandoned => {}
+            }
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum End {
+        Succeeded,
+        Failed,
+        Abandoned,
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Admit,
+        End(prop::sample::Index, End),
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let end = prop_oneof![2 => Just(End::Succeeded), 4 => Just(End::Failed), 1 => Just(End::Abandoned)];
+        prop_oneof![
+            4 => Just(Step::Admit),
+            4 => (any::<prop::sample::Index>(), end).prop_map(|(which, end)| Step::End(which, end)),
+            2 => (1..=12_u64).prop_map(Step::Wait),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_what_a_naive_one_does(failures in 1..4_u32, steps in prop::collection::vec(step(), 1..200)) {
+            const PAUSE: u64 = 10;
+            let start = Instant::now();
+            let mut breaker = Breaker::new(failures, Duration::from_millis(PAUSE));
+            let (mut model, mut calls, mut now, mut under_way) = (Model::default(), 0, 0, Vec::new());
+            for step in steps {
+                let instant = start + Duration::from_millis(now);
+                match step {
+                    Step::Wait(millis) => now += millis,
+                    Step::Admit => {
+                        calls += 1;
+                        let admitted = breaker.admit(instant);
+                        let expected = model.admit(calls, now).map_err(Duration::from_millis);
+                        prop_assert_eq!(admitted.map(drop), expected);
+                        under_way.extend(admitted.map(|pass| (calls, pass)));
+                    }
+                    Step::End(..) if under_way.is_empty() => {}
+                    Step::End(which, end) => {
+                        let (call, pass) = under_way.swap_remove(which.index(under_way.len()));
+                        model.end(call, end, now, failures, PAUSE);
+                        match end {
+                            End::Succeeded => breaker.succeeded(pass),
+                            End::Failed => breaker.failed(pass, instant),
+                            End::Abandoned => breaker.abandoned(pass, instant),
+                        }
+                    }
+                }
+                prop_assert_eq!(breaker.is_closed(), model.open_until.is_none());
+            }
+        }
     }
 }

@@ -73,6 +73,8 @@ async fn who_waits_too_long_or_is_one_too_many_is_told() {
     assert!(late.message().contains("within 10ms"), "{late}");
     assert!(crowded.message().contains("so is the queue"), "{crowded}");
     assert_eq!((late.kind(), late.outcome_unknown()), (ErrorKind::Timeout, false));
+    assert_eq!((late.operation(), late.collection(), late.key()), (Some("put"), Some("default_collection"), Some("k")));
+    kv.close().await.unwrap();
     faults.clear();
     ping.await.unwrap().unwrap();
     kv.put("k", &1).await.unwrap();

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use kv_core::breaker::{Breaker, Pass};
-use kv_core::{Description, Error, ErrorKind, Result};
+use kv_core::{Description, Error, ErrorKind, Operation, Result};
 use parking_lot::Mutex;
 
-use super::request::Request;
+use super::request::{Request, named};
 use crate::store::Store;
 
 /// Refuses calls for a while after the store failed several times in a row, so that nobody waits for a backend that is
@@ -16,8 +16,10 @@ use crate::store::Store;
 /// [`Connection`](ErrorKind::Connection), and say when to try again. After its pause it is half open: the next call is
 /// handed on as a probe, and closes it or opens it again by its fate; all others are refused meanwhile.
 ///
-/// A failure is an error of kind [`Connection`](ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout); whatever else
-/// the store answers, it has answered. A refused write did not happen. By default 5 failures open it, for 10 s.
+/// A failure is an error of kind [`Connection`](ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout). What a store
+/// refuses without asking its backend (an invalid argument, a value too large, what is unsupported or read-only) says
+/// nothing about the backend: it ends no row of failures and closes nothing. Whatever else the store answers, it has
+/// answered. A refused write did not happen. `close` always passes. By default 5 failures open it, for 10 s.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,6 +52,8 @@ use crate::store::Store;
 /// * right: around what fails together, which is one backend. Wrong: around a routing wrapper, where one backend's
 ///   outage closes the way to the others;
 /// * within a fallback, so that the second store is asked at once while the first is down;
+/// * within [`ConcurrencyLimit`](super::ConcurrencyLimit). Around it, calls that the full queue turns away, or that wait
+///   there too long, are time-outs, and so failures of a backend that is only busy;
 /// * for the order with [`Retry`](super::Retry), see there.
 ///
 /// # Different from Python
@@ -116,12 +120,29 @@ struct Call<'a> {
 impl Call<'_> {
     fn ended<T>(mut self, answer: &Result<T>) {
         let Some(pass) = self.pass.take() else { return };
-        let is_outage = |error: &Error| matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
-        match answer.as_ref().is_err_and(is_outage) {
-            true => self.breaker.lock().failed(pass, Instant::now()),
-            false => self.breaker.lock().succeeded(pass),
+        let mut breaker = self.breaker.lock();
+        match answer.as_ref().err().map(Error::kind) {
+            Some(ErrorKind::Connection | ErrorKind::Timeout) => breaker.failed(pass, Instant::now()),
+            Some(kind) if is_ours(kind) => breaker.abandoned(pass, Instant::now()),
+            _ => breaker.succeeded(pass),
         }
     }
+}
+
+/// Whether the store gives such an error without asking its backend.
+fn is_ours(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidKey
+            | ErrorKind::InvalidCollection
+            | ErrorKind::InvalidValue
+            | ErrorKind::InvalidTtl
+            | ErrorKind::InvalidArgument
+            | ErrorKind::TooLarge
+            | ErrorKind::Unsupported
+            | ErrorKind::ReadOnly
+            | ErrorKind::Configuration
+    )
 }
 
 impl Drop for Call<'_> {
@@ -147,6 +168,9 @@ impl<S: Store> crate::wrappers::Around for CircuitBreaker<S> {
     }
 
     async fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {
+        if request.operation() == Operation::Close {
+            return request.send(&self.store).await;
+        }
         let admitted = self.breaker.lock().admit(Instant::now());
         let pass = admitted.map_err(|wait| is_open(wait, request))?;
         let call = Call { breaker: &self.breaker, pass: Some(pass) };
@@ -162,8 +186,7 @@ fn is_open<R: Request>(wait: Duration, request: &R) -> Error {
         true => "the circuit is open, and a probe is under way".to_owned(),
         false => format!("the circuit is open, and the next try is in {wait:?}"),
     };
-    let error = Error::new(ErrorKind::Connection, message);
-    error.in_store("CircuitBreaker").during(request.operation().as_str())
+    named(Error::new(ErrorKind::Connection, message).in_store("CircuitBreaker"), request)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kv_core::{Description, Error, ErrorKind, Result};
+use kv_core::{Description, Error, ErrorKind, Operation, Result};
 
-use super::request::Request;
+use super::request::{Request, named};
 use crate::store::Store;
 
 #[cfg_attr(feature = "is_sync", path = "concurrency_limit/places_sync.rs")]
@@ -18,7 +18,8 @@ use places::Places;
 ///
 /// A call that waited too long (5 s by default) fails as [`Timeout`](ErrorKind::Timeout), and one that would be one too
 /// many in the queue fails at once, likewise. Neither reached the store, so that no write of unknown outcome is among
-/// them. A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) bounds the waiting too.
+/// them. A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) bounds the waiting too. `close`
+/// takes no place and never waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,7 +44,9 @@ use places::Places;
 /// # Order
 ///
 /// * within a cache, or hits wait for the calls that miss;
-/// * within [`Retry`](super::Retry), so that a call that pauses between attempts holds no place. Around it, it does.
+/// * within [`Retry`](super::Retry), so that a call that pauses between attempts holds no place. Around it, it does;
+/// * around [`CircuitBreaker`](super::CircuitBreaker), which takes a time-out for an outage. Within it, calls that the full
+///   queue turns away open the circuit of a backend that is only busy.
 ///
 /// # Different from Python
 ///
@@ -95,7 +98,7 @@ impl<S: Store> ConcurrencyLimit<S> {
     #[cold]
     fn refusal<R: Request>(&self, request: &R, what: &str) -> Error {
         let message = format!("all {} places are taken, and {what}", self.calls);
-        Error::new(ErrorKind::Timeout, message).in_store("ConcurrencyLimit").during(request.operation().as_str())
+        named(Error::new(ErrorKind::Timeout, message).in_store("ConcurrencyLimit"), request)
     }
 }
 
@@ -130,6 +133,9 @@ impl<S: Store> crate::wrappers::Around for ConcurrencyLimit<S> {
     }
 
     async fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {
+        if request.operation() == Operation::Close {
+            return request.send(&self.store).await;
+        }
         let place = match self.places.free() {
             Some(place) => place,
             None => {

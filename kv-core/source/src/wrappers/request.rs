@@ -1,6 +1,6 @@
 //! Calls as values.
 
-use kv_core::{CallOptions, Operation, Result, Tally, ValueRef};
+use kv_core::{CallOptions, Error, Name, Operation, Result, Tally, ValueRef};
 
 use crate::store::Store;
 
@@ -79,6 +79,16 @@ pub trait Request: Clone + Copy + Send + Sync {
 
     /// Sends it to a store.
     fn send<S: Store + ?Sized>(&self, store: &S) -> impl Future<Output = Result<Self::Answer>> + Send;
+}
+
+/// Names the operation, and the record or the collection that the call is about.
+pub(super) fn named<R: Request>(error: Error, request: &R) -> Error {
+    let error = error.during(request.operation().as_str());
+    match (request.collection(), request.key()) {
+        (Some(collection), Some(key)) => error.at(Name::new(collection, key)),
+        (Some(collection), None) => error.in_collection(collection),
+        _ => error,
+    }
 }
 
 fn meet(tally: &mut Tally, there: bool) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kv_core::{CallOptions, Description, Error, ErrorKind, Operation, Result};
 
-use super::request::{Effect, Request};
+use super::request::{self, Effect, Request};
 use crate::store::Store;
 
 #[cfg_attr(feature = "is_sync", path = "timeout/calls_sync.rs")]
@@ -140,12 +140,7 @@ fn late<R: Request>(request: &R, limit: Duration) -> Error {
 }
 
 fn named<R: Request>(error: Error, request: &R) -> Error {
-    let error = error.in_store("Timeout").during(request.operation().as_str());
-    match (request.collection(), request.key()) {
-        (Some(collection), Some(key)) => error.at(kv_core::Name::new(collection, key)),
-        (Some(collection), None) => error.in_collection(collection),
-        _ => error,
-    }
+    request::named(error.in_store("Timeout"), request)
 }
 
 #[cfg(test)]

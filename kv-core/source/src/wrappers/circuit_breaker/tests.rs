@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use kv_core::Operation as Op;
 
 use super::*;
@@ -6,11 +8,16 @@ use crate::kv::Kv;
 use crate::stores::MemoryStore;
 use crate::wrappers::{Fault, FaultHandle, Faults};
 
-fn broken(failures: u32, pause: Duration) -> (Kv, FaultHandle) {
+fn breaker(failures: u32, pause: Duration) -> (Arc<CircuitBreaker<Faults<MemoryStore>>>, FaultHandle) {
     let store = Faults::new(MemoryStore::new());
     let faults = store.handle();
     let store = CircuitBreaker::new(store).with_failures(failures).unwrap().with_pause(pause).unwrap();
-    (Kv::new(store), faults)
+    (Arc::new(store), faults)
+}
+
+fn broken(failures: u32, pause: Duration) -> (Kv, FaultHandle) {
+    let (store, faults) = breaker(failures, pause);
+    (Kv::from_arc(store), faults)
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
@@ -41,6 +48,66 @@ async fn what_is_an_answer_does_not_open_it() {
         assert_eq!(error.kind(), kind);
     }
     kv.get::<i32>("k").await.unwrap();
+}
+
+const OURS: [ErrorKind; 9] = [
+    ErrorKind::InvalidKey,
+    ErrorKind::InvalidCollection,
+    ErrorKind::InvalidValue,
+    ErrorKind::InvalidTtl,
+    ErrorKind::InvalidArgument,
+    ErrorKind::TooLarge,
+    ErrorKind::Unsupported,
+    ErrorKind::ReadOnly,
+    ErrorKind::Configuration,
+];
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn what_the_store_refuses_unasked_says_nothing_about_the_backend() {
+    for kind in OURS {
+        let (store, faults) = breaker(2, Duration::from_millis(1));
+        let kv = Kv::from_arc(store.clone());
+        for kind in [ErrorKind::Timeout, kind, ErrorKind::Timeout] {
+            assert!(store.is_closed());
+            faults.inject(Fault::refused(kind));
+            let error = kv.get::<i32>("k").await.unwrap_err();
+            assert_eq!(error.kind(), kind);
+        }
+        assert!(!store.is_closed(), "{kind} is no success between two failures");
+
+        flavour::sleep(Duration::from_millis(2)).await;
+        faults.inject(Fault::refused(kind));
+        let error = kv.get::<i32>("k").await.unwrap_err();
+        assert_eq!((error.kind(), store.is_closed()), (kind, false), "and none of a probe");
+        kv.ping().await.unwrap();
+        assert!(store.is_closed(), "the next probe is not refused");
+    }
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn an_answer_that_is_an_error_ends_the_row() {
+    let (store, faults) = breaker(2, Duration::from_secs(60));
+    let kv = Kv::from_arc(store.clone());
+    for kind in [ErrorKind::Timeout, ErrorKind::Corrupted, ErrorKind::Timeout] {
+        faults.inject(Fault::refused(kind));
+        kv.get::<i32>("k").await.unwrap_err();
+    }
+    assert!(store.is_closed());
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn a_refusal_names_what_was_asked_for_and_close_is_not_refused() {
+    let (kv, faults) = broken(1, Duration::from_secs(60));
+    faults.inject(Fault::refused(ErrorKind::Connection));
+    kv.ping().await.unwrap_err();
+    let users = kv.collection("users");
+    let error = users.get::<i32>("alice").await.unwrap_err();
+    assert_eq!((error.operation(), error.collection(), error.key()), (Some("get"), Some("users"), Some("alice")));
+    let error = users.clear().await.unwrap_err();
+    assert_eq!((error.operation(), error.collection(), error.key()), (Some("clear"), Some("users"), None));
+    assert_eq!(error.store(), Some("CircuitBreaker"));
+    kv.close().await.unwrap();
+    assert_eq!(faults.calls_of(Op::Close), 1);
 }
 
 #[test]
