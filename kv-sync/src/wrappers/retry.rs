@@ -25,6 +25,12 @@ use crate::store::Store;
 /// Pauses grow by half to twice, up to a limit, each with chance in it, so that many clients do not come back at once.
 /// By default there are 3 retries, with pauses from 50 ms to 2 s, and no new attempt after 10 s.
 ///
+/// A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) is for the call: no pause begins that
+/// would end later than so long after the first attempt, whatever the budget. Each attempt is handed it whole, so that
+/// the call takes less than twice as long where the store keeps it. It follows that a call is not repeated that took all
+/// of its own time: what is to be the limit of an attempt is given to the store, or to a
+/// [`Timeout`](super::Timeout) within.
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -56,7 +62,11 @@ use crate::store::Store;
 ///   the breaker sees a failure only when all attempts failed: mostly what is wanted;
 /// * around a wrapper that times calls out, each attempt has that time; within it, all attempts together: then the budget
 ///   ought to be shorter;
-/// * around [`Statistics`](super::Statistics) every attempt is counted, within it every call.
+/// * around [`Statistics`](super::Statistics) every attempt is counted, within it every call;
+/// * right: within a wrapper that writes to two stores ([`Mirror`](super::Mirror), [`Fallback`](super::Fallback)), around
+///   each of the two. Wrong: around such a wrapper. An error of the first store has then been dealt with: the second was
+///   asked, or may have taken the write, and is written again with every repetition; an error of the second is noted
+///   there and never seen here, so that it is not repeated at all.
 ///
 /// # Different from Python
 ///
@@ -101,7 +111,7 @@ impl<S: Store> Retry<S> {
         Ok(self)
     }
 
-    /// With no attempt that would begin later than so long after the first.
+    /// With no attempt that would begin later than so long after the first. A call's own time-out can make it shorter.
     #[must_use]
     pub fn with_budget(mut self, budget: Duration) -> Self {
         self.budget = budget;
@@ -130,6 +140,7 @@ impl<S: Store> crate::wrappers::Around for Retry<S> {
 
     fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {
         let began = Instant::now();
+        let budget = request.call().timeout.map_or(self.budget, |timeout| timeout.min(self.budget));
         let mut pauses = None;
         let mut is_unknown = false;
         loop {
@@ -142,7 +153,7 @@ impl<S: Store> crate::wrappers::Around for Retry<S> {
                 true => pauses.get_or_insert_with(|| self.backoff.with_max_times(self.retries).build()).next(),
                 false => None,
             };
-            match pause.filter(|pause| began.elapsed() + *pause < self.budget) {
+            match pause.filter(|pause| began.elapsed() + *pause < budget) {
                 Some(pause) => flavour::sleep(pause),
                 None if is_unknown => return Err(error.with_outcome_unknown()),
                 None => return Err(error),

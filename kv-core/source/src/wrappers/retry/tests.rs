@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use kv_core::{Operation as Op, PutOptions};
+use parking_lot::Mutex;
 
 use super::*;
 use crate::kv::Kv;
@@ -105,6 +108,53 @@ async fn the_budget_ends_it() {
     let store = Retry::new(store).with_retries(5).with_pauses(long..=long).unwrap().with_budget(Duration::from_secs(1));
     let error = Kv::new(store).ping().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection, "at once");
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn a_calls_own_time_ends_it() {
+    let store = Faults::new(MemoryStore::new());
+    let faults = store.handle();
+    let long = Duration::from_secs(3600);
+    let store = Retry::new(store).with_pauses(long..=long).unwrap().with_budget(long * 10);
+    let hurried = Kv::new(store).collection("c").with_timeout(Duration::from_secs(1));
+    faults.inject(Fault::refused(ErrorKind::Connection));
+    let error = hurried.get::<i32>("k").await.unwrap_err();
+    assert_eq!((error.kind(), faults.calls()), (ErrorKind::Connection, 0), "at once, and no second attempt");
+}
+
+/// Remembers the time-outs that it is handed.
+#[derive(Debug)]
+struct Remembering<S> {
+    store: S,
+    timeouts: Arc<Mutex<Vec<Option<Duration>>>>,
+}
+
+#[maybe_async::maybe_async(AFIT)]
+impl<S: Store> crate::wrappers::Around for Remembering<S> {
+    type Inner = S;
+    const NAME: &'static str = "Remembering";
+
+    fn inner(&self) -> &S {
+        &self.store
+    }
+
+    async fn around<R: Request>(&self, request: &R) -> Result<R::Answer> {
+        self.timeouts.lock().push(request.call().timeout);
+        request.send(&self.store).await
+    }
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn every_attempt_has_a_calls_own_time() {
+    let store = Faults::new(MemoryStore::new());
+    store.handle().inject(Fault::refused(ErrorKind::Connection).times(2));
+    let timeouts = Arc::new(Mutex::new(Vec::new()));
+    let store = Remembering { store, timeouts: Arc::clone(&timeouts) };
+    let pauses = Duration::from_micros(1)..=Duration::from_micros(10);
+    let kv = Kv::new(Retry::new(store).with_retries(2).with_pauses(pauses).unwrap());
+    let own = Duration::from_secs(60);
+    kv.collection("c").with_timeout(own).get::<i32>("k").await.unwrap();
+    assert_eq!(timeouts.lock()[..], [Some(own); 3]);
 }
 
 #[test]
