@@ -131,6 +131,7 @@ mod samples;
 mod subject;
 mod table;
 mod tasks;
+mod written_past;
 
 mod side;
 
@@ -158,3 +159,4 @@ pub use report::test;
 pub use report::{Outcome, Report, check, check_all};
 pub use subject::{Deviation, Setting, Subject};
 pub use table::{CHECKS, Check};
+pub use written_past::WrittenPast;

@@ -87,6 +87,12 @@ stack!(ttl_clamp, store, setting => TtlClamp::new(store, Some(std::time::Duratio
     skipping []);
 stack!(single_collection, store, setting => SingleCollection::new(store, "all").unwrap(), deviating [],
     skipping ["l6_seeds_write_only_what_is_absent"]);
+// Its writes go past it.
+stack!(read_only, store, setting => {
+    let store = std::sync::Arc::new(store);
+    contract::WrittenPast::new(ReadOnly::new(std::sync::Arc::clone(&store)), store)
+}, deviating [], skipping []);
+stack!(faults, store, setting => Faults::new(store), deviating [], skipping []);
 stack!(limit_size, store, setting => LimitSize::new(store, None, Some(20_000_000)).unwrap(), deviating [], skipping []);
 stack!(default_value, store, setting => DefaultValue::new(store, &1).unwrap().only_in("elsewhere"), deviating [], skipping []);
 stack!(timeout, store, setting => Timeout::new(store, std::time::Duration::from_secs(60)).unwrap(), deviating [], skipping []);

@@ -5,80 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_async::contract::Setting;
-use kv_async::wrappers::{DefaultValue, Fallback, LimitSize, Mirror, ReadOnly, Timeout};
-use kv_async::{
-    CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, KeyFilter, Kv, Modified, Name,
-    PutItem, PutOptions, PutOutcome, Result, Store, ValueRef, Written,
-};
+use kv_async::Kv;
+use kv_async::contract::{Setting, WrittenPast};
+use kv_async::wrappers::{DefaultValue, Fallback, LimitSize, Mirror, ReadOnly, Statistics, Timeout};
 
 use crate::{Stack, memory};
-
-/// A store that is read through the guard under test, and written past it.
-#[derive(Debug)]
-struct WrittenPast<S> {
-    guard: ReadOnly<S>,
-    store: S,
-}
-
-impl<S: Store> kv_async::wrappers::Wrapper for WrittenPast<S> {
-    type Inner = ReadOnly<S>;
-    const NAME: &'static str = "WrittenPast";
-
-    fn inner(&self) -> &Self::Inner {
-        &self.guard
-    }
-
-    fn describe(&self) -> Description {
-        self.store.describe()
-    }
-
-    async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        self.store.put(name, value, options).await
-    }
-
-    async fn put_many(
-        &self,
-        collection: &str,
-        items: &[PutItem<'_>],
-        options: &PutOptions,
-    ) -> Result<Vec<Result<Written>>> {
-        self.store.put_many(collection, items, options).await
-    }
-
-    async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        self.store.delete(name, options).await
-    }
-
-    async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        self.store.delete_many(collection, keys, options).await
-    }
-
-    async fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        self.store.modify(name, change, options).await
-    }
-
-    async fn clear(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
-        self.store.clear(collection, filter, options).await
-    }
-
-    async fn destroy(&self, options: &CallOptions) -> Result<u64> {
-        self.store.destroy(options).await
-    }
-
-    async fn cull(&self, options: &CallOptions) -> Result<u64> {
-        self.store.cull(options).await
-    }
-
-    async fn capabilities(&self) -> Result<Capabilities> {
-        self.store.capabilities().await
-    }
-}
 
 /// Reads and listings are untouched; that every write is refused is tested with the wrapper.
 fn read_only(setting: &Setting) -> Kv {
     let store = Arc::new(memory(setting));
-    Kv::new(WrittenPast { guard: ReadOnly::new(Arc::clone(&store)), store })
+    Kv::new(WrittenPast::new(ReadOnly::new(Arc::clone(&store)), store))
 }
 
 fn limit_size(setting: &Setting) -> Kv {
@@ -103,6 +39,15 @@ async fn limit_size_holds() {
 #[tokio::test]
 async fn default_value_holds() {
     Stack::new(default_value).holds().await;
+}
+
+fn statistics(setting: &Setting) -> Kv {
+    Kv::new(Statistics::new(memory(setting)))
+}
+
+#[tokio::test]
+async fn statistics_holds() {
+    Stack::new(statistics).holds().await;
 }
 
 fn timeout(setting: &Setting) -> Kv {

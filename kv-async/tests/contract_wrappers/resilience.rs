@@ -34,3 +34,15 @@ async fn circuit_breaker_holds() {
 async fn concurrency_limit_holds() {
     Stack::new(concurrency_limit).holds().await;
 }
+
+/// With nothing to inject; what it injects is tested with the wrapper.
+#[cfg(feature = "faults")]
+fn faults(setting: &Setting) -> Kv {
+    Kv::new(kv_async::wrappers::Faults::new(memory(setting)))
+}
+
+#[cfg(feature = "faults")]
+#[tokio::test]
+async fn faults_holds() {
+    Stack::new(faults).holds().await;
+}

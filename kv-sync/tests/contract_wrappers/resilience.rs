@@ -34,3 +34,15 @@ fn circuit_breaker_holds() {
 fn concurrency_limit_holds() {
     Stack::new(concurrency_limit).holds();
 }
+
+/// With nothing to inject; what it injects is tested with the wrapper.
+#[cfg(feature = "faults")]
+fn faults(setting: &Setting) -> Kv {
+    Kv::new(kv_sync::wrappers::Faults::new(memory(setting)))
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn faults_holds() {
+    Stack::new(faults).holds();
+}
