@@ -14,27 +14,28 @@ use crate::flavour;
 use crate::store::Store;
 
 mod calls;
+mod listing;
 mod stand_in;
 
 /// Asks a second store where the first is unavailable: where it answers
-/// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout). A miss is an answer, and so is
-/// every other error.
+/// [`Connection`](kv_core::ErrorKind::Connection) or [`Timeout`](kv_core::ErrorKind::Timeout). A miss is an answer, and
+/// so is every other error.
 ///
 /// **Without write-through** the second store is only read. Somebody else keeps it up to date (a replica of the backend
 /// does); what it gives is as old as that is, and may hold what was deleted since. The
 /// [handle](Self::handle) tells how many reads it has answered.
 ///
-/// **With [write-through](Self::with_write_through)** what is written to the first store is then written to the second, and
-/// where the first is unavailable put, put_many, delete and delete_many without a condition go to the second alone.
+/// **With [write-through](Self::with_write_through)** what is written to the first store is then written to the second,
+/// and where the first is unavailable put, put_many, delete and delete_many without a condition go to the second alone.
 /// Writes that depend on what is there (conditions, increment, ..., clear, destroy) need the first.
 ///
-/// A record on which the stores disagree afterwards is noted, and no operation through this wrapper gives the older of the
-/// two: not the value that was overwritten, nor the one that was deleted.
+/// A record on which the stores disagree afterwards is noted, and no operation through this wrapper gives the older of
+/// the two: not the value that was overwritten, nor the one that was deleted.
 ///
-/// * Where the second is right, the record is copied to the first before it is used again; until the first is back, only
-///   the second is asked.
-/// * Where the first is right, the second is not asked for it, so that such a read answers the first's error in an outage,
-///   until a write has reached both again.
+/// * Where the second is right, the record is copied to the first before it is used again; until the first is back,
+///   only the second is asked.
+/// * Where the first is right, the second is not asked for it, so that such a read answers the first's error in an
+///   outage, until a write has reached both again.
 ///
 /// [`reconcile`](Self::reconcile) brings all of them in line, and the [handle](Self::handle) lists them. The list is
 /// bounded: when it is full, writes that only the second could take answer the first's error; and if something that the
@@ -61,21 +62,23 @@ mod stand_in;
 ///
 /// # Limits
 ///
-/// Writes of one record through this wrapper reach both stores in the same order; those of two processes may not, and that
-/// is not noticed. What diverged is known to this wrapper alone: not to other processes, and not after a restart; reconcile before. What
-/// another process wrote to the first store meanwhile is overwritten when a record is copied there. So conditional writes
-/// are `ProcessLocal` with write-through. The second store gives revisions of its own: one that was read there does not
-/// hold as a condition in the first. A listing goes on in the store where it began.
+/// Writes of one record through this wrapper reach both stores in the same order; those of two processes may not, and
+/// that is not noticed. What diverged is known to this wrapper alone: not to other processes, and not after a restart;
+/// reconcile before. What another process wrote to the first store meanwhile is overwritten when a record is copied
+/// there. So conditional writes are `ProcessLocal` with write-through. The second store gives revisions of its own: one
+/// that was read there does not hold as a condition in the first. A listing goes on in the store where it began.
 ///
 /// # Cost
 ///
-/// Without write-through none, until the first fails; then its time-outs, on every call: put a circuit breaker around the
-/// first. With write-through a write takes a round trip of each store, one after the other.
+/// Without write-through none, until the first fails; then its time-outs, on every call: put a circuit breaker around
+/// the first. With write-through a write takes a round trip of each store, one after the other.
 ///
 /// # Order
 ///
-/// * right: `Fallback` around `Retry(first)` and around `Timeout(first)`: the first has its chance, and then the second;
-/// * wrong: `Retry` around `Fallback`, or a `Timeout` as short as the first's: the second is never asked, or asked late;
+/// * right: `Fallback` around `Retry(first)` and around `Timeout(first)`: the first has its chance, and then the
+///   second;
+/// * wrong: `Retry` around `Fallback`, or a `Timeout` as short as the first's: the second is never asked, or asked
+///   late;
 /// * wrong: a cache around `Fallback` without write-through, where what was read in an outage must not outlive it.
 ///
 /// # Different from Python

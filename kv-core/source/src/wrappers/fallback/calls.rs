@@ -1,35 +1,15 @@
 //! The operations, on two stores.
 
 use kv_core::{
-    CallOptions, Capabilities, Change, Condition, Cursor, DeleteOptions, DeleteOutcome, Description, Entry, Error,
-    ErrorKind, Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions,
-    PutOutcome, Result, Timestamp, ValueRef, Written,
+    CallOptions, Capabilities, Change, Condition, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind,
+    Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result,
+    Timestamp, ValueRef, Written,
 };
 
+use super::listing::{Collections, Keys};
 use super::stand_in::second_or;
 use super::{Doubt, Fallback, Follow, Place, turns_of};
 use crate::store::Store;
-
-/// In which store a listing goes on.
-enum Side {
-    First(Option<Cursor>),
-    Second(Option<Cursor>),
-}
-
-fn side(cursor: Option<&Cursor>) -> Result<Option<Side>> {
-    let Some(cursor) = cursor else { return Ok(None) };
-    let rest = |text: &str| Some(Cursor::new(text));
-    match cursor.as_str().split_at_checked(2) {
-        Some(("1.", text)) => Ok(Some(Side::First(rest(text)))),
-        Some(("2.", text)) => Ok(Some(Side::Second(rest(text)))),
-        _ => Err(cursor.refusal().in_store("Fallback")),
-    }
-}
-
-fn marked<T>(mut page: Page<T>, side: &str) -> Page<T> {
-    page.next = page.next.map(|next| Cursor::new(format!("{side}{next}")));
-    page
-}
 
 #[maybe_async::maybe_async(AFIT)]
 #[deny(clippy::missing_trait_methods)]
@@ -328,55 +308,11 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
     }
 
     async fn list(&self, collection: &str, options: &ListOptions) -> Result<Page<Listed>> {
-        let begins = side(options.cursor.as_ref())?;
-        let error = match begins {
-            Some(Side::Second(cursor)) => {
-                let options = options.clone().with_cursor(cursor);
-                return Ok(marked(self.second.list(collection, &options).await?, "2."));
-            }
-            Some(Side::First(cursor)) => {
-                let options = options.clone().with_cursor(cursor);
-                return Ok(marked(self.first.list(collection, &options).await?, "1."));
-            }
-            None => match self.all_in_line(&options.call).await {
-                Ok(()) => match self.first.list(collection, options).await {
-                    Ok(page) => return Ok(marked(page, "1.")),
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            },
-        };
-        if !self.may_ask_second(&error) {
-            return Err(error);
-        }
-        self.known.note_second_reads(1);
-        Ok(marked(second_or(self.second.list(collection, options).await, error)?, "2."))
+        self.page(&Keys { collection }, options).await
     }
 
     async fn collections(&self, options: &ListOptions) -> Result<Page<String>> {
-        let begins = side(options.cursor.as_ref())?;
-        let error = match begins {
-            Some(Side::Second(cursor)) => {
-                let options = options.clone().with_cursor(cursor);
-                return Ok(marked(self.second.collections(&options).await?, "2."));
-            }
-            Some(Side::First(cursor)) => {
-                let options = options.clone().with_cursor(cursor);
-                return Ok(marked(self.first.collections(&options).await?, "1."));
-            }
-            None => match self.all_in_line(&options.call).await {
-                Ok(()) => match self.first.collections(options).await {
-                    Ok(page) => return Ok(marked(page, "1.")),
-                    Err(error) => error,
-                },
-                Err(error) => error,
-            },
-        };
-        if !self.may_ask_second(&error) {
-            return Err(error);
-        }
-        self.known.note_second_reads(1);
-        Ok(marked(second_or(self.second.collections(options).await, error)?, "2."))
+        self.page(&Collections {}, options).await
     }
 
     async fn count(&self, collection: &str, filter: &KeyFilter, options: &CallOptions) -> Result<u64> {
