@@ -29,8 +29,8 @@ use crate::store::Store;
 /// [`InvalidCollection`](kv_core::ErrorKind::InvalidCollection),
 /// [`Connection`](kv_core::ErrorKind::Connection) or
 /// [`Timeout`](kv_core::ErrorKind::Timeout) where there is a backend to lose, and
-/// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend has no such thing. Those of an operation's own are
-/// named with it.
+/// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend has no such thing. Those of an operation's own
+/// are named with it.
 #[derive(Debug, Clone)]
 pub struct Collection {
     store: Arc<dyn Store>,
@@ -363,8 +363,8 @@ impl Collection {
         self.store.delete(self.at(key), &options.with_call(self.call)).await
     }
 
-    /// Removes entries with one round trip, or the fewest that the backend allows; answers how many live ones there were.
-    /// Double keys count once.
+    /// Removes entries with one round trip, or the fewest that the backend allows; answers how many live ones there
+    /// were. Double keys count once.
     ///
     /// # Errors
     ///
@@ -444,8 +444,8 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// Those of [`put`](Self::put), and [`Decode`](kv_core::ErrorKind::Decode) if the old value does not fit the type; it
-    /// is replaced all the same.
+    /// Those of [`put`](Self::put), and [`Decode`](kv_core::ErrorKind::Decode) if the old value does not fit the type;
+    /// it is replaced all the same.
     pub async fn get_and_put<T: Serialize + DeserializeOwned + Sync>(&self, key: &str, value: &T) -> Result<Option<T>> {
         let value = self.encode(key, value, "get_and_put")?;
         let change = Change::Replace { value: value.as_ref(), expiry: Expiry::Never, metadata: None };
@@ -453,8 +453,8 @@ impl Collection {
         modified.before.map(|entry| self.decode(key, &entry, "get_and_put")).transpose()
     }
 
-    /// Puts `new` (`None`: removes the entry) where the value means `expected` (`None`: where there is no entry); answers
-    /// whether it did. Objects are compared without order and numbers by exact value.
+    /// Puts `new` (`None`: removes the entry) where the value means `expected` (`None`: where there is no entry);
+    /// answers whether it did. Objects are compared without order and numbers by exact value.
     ///
     /// # Errors
     ///
@@ -479,8 +479,8 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// Those of [`get`](Self::get) and [`put`](Self::put), and [`Contended`](kv_core::ErrorKind::Contended) where others
-    /// write all the time.
+    /// Those of [`get`](Self::get) and [`put`](Self::put), and [`Contended`](kv_core::ErrorKind::Contended) where
+    /// others write all the time.
     pub async fn update<T: Serialize + DeserializeOwned + Send + Sync>(
         &self,
         key: &str,
@@ -575,8 +575,8 @@ impl Collection {
 
 /// Listing and care.
 impl Collection {
-    /// Lists live keys, one page of them: every key that was there throughout the listing, never an expired one. In which
-    /// order, and whether a key may come twice, the store's [capabilities](kv_core::Capabilities) say.
+    /// Lists live keys, one page of them: every key that was there throughout the listing, never an expired one. In
+    /// which order, and whether a key may come twice, the store's [capabilities](kv_core::Capabilities) say.
     ///
     /// # Errors
     ///
@@ -586,8 +586,8 @@ impl Collection {
         Ok(page.map(|line| line.key))
     }
 
-    /// Lists live entries with their keys, one page of them; like [`keys`](Self::keys), with a result for each entry, so
-    /// that a damaged record does not hide the others.
+    /// Lists live entries with their keys, one page of them; like [`keys`](Self::keys), with a result for each entry,
+    /// so that a damaged record does not hide the others.
     ///
     /// # Errors
     ///

@@ -3,17 +3,17 @@
 //! The behaviour suite: the numbered clauses of the contract that every store and every stack of wrappers keeps, for
 //! authors of other stores to run on theirs.
 //!
-//! A store under test is a [`Subject`]: it opens itself in a [`Setting`] (a space of its own, a clock that the suite moves).
-//! [`check_all`] runs every check and tells which failed, which were skipped because the store cannot do such things, and
-//! where it deviates on purpose; [`contract_tests!`](crate::contract_tests) makes a test of each check instead. What a
-//! store's capabilities leave out is not merely skipped: the suite checks that it answers
+//! A store under test is a [`Subject`]: it opens itself in a [`Setting`] (a space of its own, a clock that the suite
+//! moves). [`check_all`] runs every check and tells which failed, which were skipped because the store cannot do such
+//! things, and where it deviates on purpose; [`contract_tests!`](crate::contract_tests) makes a test of each check
+//! instead. What a store's capabilities leave out is not merely skipped: the suite checks that it answers
 //! [`Unsupported`](kv_core::ErrorKind::Unsupported).
 //!
 //! ```
 //! use kv_async::contract::{Setting, Subject, check_all};
 //! use kv_async::Kv;
-//! # use kv_async::{Condition, Context, DeleteOutcome, Description, Driver, Entry, CallOptions, Managed, Name, PutOutcome};
-//! # use kv_async::{Capabilities, Record, Result, Revision, Stability, Written};
+//! # use kv_async::{Condition, Context, DeleteOutcome, Description, Driver, Entry, CallOptions, Managed, Name};
+//! # use kv_async::{Capabilities, PutOutcome, Record, Result, Revision, Stability, Written};
 //! # use std::collections::HashMap;
 //! # use std::sync::Mutex;
 //!
@@ -114,8 +114,8 @@
 //!
 //! # The clauses
 //!
-//! [`CLAUSES`] has their numbers and what each says in short, [`CHECKS`] the checks and the clauses that each holds, and
-//! [`HELD_ELSEWHERE`] the clauses, or parts, that no check can reach from outside: authors test those themselves.
+//! [`CLAUSES`] has their numbers and what each says in short, [`CHECKS`] the checks and the clauses that each holds,
+//! and [`HELD_ELSEWHERE`] the clauses, or parts, that no check can reach from outside: authors test those themselves.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,

@@ -12,8 +12,8 @@ use kv_core::{
 
 use crate::attempts::Attempts;
 
-/// What a driver is told with a call: the instant by which to judge expiry, a source of fresh revisions, and how long it
-/// may take.
+/// What a driver is told with a call: the instant by which to judge expiry, a source of fresh revisions, and how long
+/// it may take.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Context<'a> {
@@ -47,9 +47,10 @@ impl<'a> Context<'a> {
 
 /// A backend: what a store must know of it, and nothing of what all stores share.
 ///
-/// [`Managed`](crate::Managed) makes a [`Store`](crate::Store) of it. By the time a driver is called, names are checked,
-/// instants are resolved, [`setup`](Self::setup) has succeeded, and a batch is not empty. Errors need no context: the
-/// policy adds store, operation and names. [`SimpleDriver`](crate::stores::SimpleDriver) is one to read first.
+/// [`Managed`](crate::Managed) makes a [`Store`](crate::Store) of it. By the time a driver is called, names are
+/// checked, instants are resolved, [`setup`](Self::setup) has succeeded, and a batch is not empty. Errors need no
+/// context: the policy adds store, operation and names. [`SimpleDriver`](crate::stores::SimpleDriver) is one to read
+/// first.
 ///
 /// Methods without a default are the core. The others answer
 /// [`Unsupported`](kv_core::ErrorKind::Unsupported) or are built from conditional writes; what is overridden
@@ -61,8 +62,8 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// What the store is and can do.
     fn describe(&self) -> Description;
 
-    /// Opens what there is to open. Called before the first use, by one caller at a time, and again by the next use after
-    /// it failed or after [`close`](Self::close).
+    /// Opens what there is to open. Called before the first use, by one caller at a time, and again by the next use
+    /// after it failed or after [`close`](Self::close).
     fn setup(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// What [`get`](Self::get) would give, of a driver that has its records at hand and cannot fail; `None` for all others.

@@ -34,8 +34,8 @@ pub(crate) fn cold<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
     Box::pin(future)
 }
 
-/// Whether work on so many bytes takes too long to be done between two awaits: at a tenth of a gigabyte a second, a third
-/// of a millisecond.
+/// Whether work on so many bytes takes too long to be done between two awaits: at a tenth of a gigabyte a second, a
+/// third of a millisecond.
 #[cfg(any(feature = "compression", feature = "encryption"))]
 pub(crate) fn is_long(bytes: usize) -> bool {
     bytes > 32 * 1024

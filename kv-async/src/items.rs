@@ -22,8 +22,8 @@ impl KeyPager {
 }
 
 impl EntryPager {
-    /// The keys and entries of all pages, one by one. After an error of the listing it ends; one of a record alone stands
-    /// in that record's place.
+    /// The keys and entries of all pages, one by one. After an error of the listing it ends; one of a record alone
+    /// stands in that record's place.
     pub fn into_items(self) -> impl Stream<Item = Result<KeyAndEntry>> + Send {
         let pages = stream::try_unfold(self, async |mut pager| Ok(pager.next_page().await?.map(|page| (page, pager))));
         pages.map_ok(items).try_flatten()

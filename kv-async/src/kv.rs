@@ -112,8 +112,8 @@ impl Kv {
     ///
     /// # Errors
     ///
-    /// Those of [`cull`](Self::cull), which is tried first; [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument) for
-    /// an interval of zero.
+    /// Those of [`cull`](Self::cull), which is tried first; [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument)
+    /// for an interval of zero.
     pub async fn cull_every(&self, interval: Duration) -> Result<Culler> {
         if interval.is_zero() {
             return Err(Error::new(ErrorKind::InvalidArgument, "the interval of culling is 0; it takes more"));

@@ -79,8 +79,8 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// The first that is not about a missing key; else [`KeyNotFound`](kv_core::ErrorKind::KeyNotFound), naming all keys that
-    /// are missing, up to ten.
+    /// The first that is not about a missing key; else [`KeyNotFound`](kv_core::ErrorKind::KeyNotFound), naming all
+    /// keys that are missing, up to ten.
     pub async fn require_many<T: DeserializeOwned>(&self, keys: &[impl AsRef<str> + Sync]) -> Result<Vec<T>> {
         let found = self.get_many(keys).await?;
         self.all_there(keys, found)

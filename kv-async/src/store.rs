@@ -14,9 +14,9 @@ use crate::attempts::Attempts;
 
 /// A store, or a wrapper around one, as a trait object: small, on encoded values, without generics.
 ///
-/// Programs use [`Kv`](crate::Kv). Authors of a backend implement [`Driver`](crate::Driver) and get a store that keeps the
-/// whole contract from [`Managed`](crate::Managed); authors of a wrapper implement [`Wrapper`](crate::wrappers::Wrapper),
-/// which forwards what it does not change.
+/// Programs use [`Kv`](crate::Kv). Authors of a backend implement [`Driver`](crate::Driver) and get a store that keeps
+/// the whole contract from [`Managed`](crate::Managed); authors of a wrapper implement
+/// [`Wrapper`](crate::wrappers::Wrapper), which forwards what it does not change.
 ///
 /// # Behaviour
 ///
@@ -28,8 +28,8 @@ use crate::attempts::Attempts;
 /// * Bulk operations answer in order, one result a position: one damaged record does not hide the others.
 /// * What a backend cannot do answers [`Unsupported`](kv_core::ErrorKind::Unsupported), as its
 ///   [`Capabilities`] say.
-/// * An operation that is dropped before it ends leaves the store usable and no record torn; whether a write happened is
-///   then not known.
+/// * An operation that is dropped before it ends leaves the store usable and no record torn; whether a write happened
+///   is then not known.
 #[async_trait::async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What this store is and can do, as far as it knows without asking the backend.
@@ -71,8 +71,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Writes a record whole, if the condition of the options holds.
     async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome>;
 
-    /// Writes records of one collection. All names, values and TTLs are checked before any is written; of double keys the
-    /// last wins. The condition must be [`Condition::Always`].
+    /// Writes records of one collection. All names, values and TTLs are checked before any is written; of double keys
+    /// the last wins. The condition must be [`Condition::Always`].
     async fn put_many(
         &self,
         collection: &str,
@@ -83,8 +83,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Removes an entry, if the condition of the options holds.
     async fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome>;
 
-    /// Removes entries of one collection; one answer for each key, in order: whether a live entry was removed for it, so
-    /// that a double key counts once.
+    /// Removes entries of one collection; one answer for each key, in order: whether a live entry was removed for it,
+    /// so that a double key counts once.
     async fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>>;
 
     /// Changes a record depending on what is there, in one step.

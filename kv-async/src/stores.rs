@@ -10,7 +10,7 @@
 //! | [`DiskStore`] | in one SQLite file | exact | linearizable, across processes |
 //! | [`DiskcacheStore`] | in a directory of Python's `diskcache` | exact | linearizable, across processes |
 //! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
-//! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a Redis or Valkey server | exact, by this clock | linearizable |
+//! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a server of that name | exact, by this clock | linearizable |
 
 #[cfg(feature = "disk")]
 mod disk;

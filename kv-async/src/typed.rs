@@ -72,15 +72,15 @@ pub use listing::{KeyAndTypedEntry, TypedEntryPager};
 ///
 /// # Cost
 ///
-/// None beside the codec's, until a value does not fit: then it is read a second time, to find out where. With versions,
-/// the note beside every value.
+/// None beside the codec's, until a value does not fit: then it is read a second time, to find out where. With
+/// versions, the note beside every value.
 ///
 /// # Different from Python
 ///
 /// Python's adapters store a value whose type is no object as `{"items": value}`, two of them disagree on which types
 /// those are, and a value that does not fit is logged and missing unless told otherwise. Here a value is stored as it
-/// is, and a misfit is an error unless told otherwise. To share such entries, give the type the field `items`. Python has
-/// no versions and no codecs.
+/// is, and a misfit is an error unless told otherwise. To share such entries, give the type the field `items`. Python
+/// has no versions and no codecs.
 pub struct TypedCollection<T, C = Json> {
     collection: Collection,
     shape: Shape<T, C>,
@@ -139,8 +139,8 @@ impl<T: Serialize + DeserializeOwned, C: Codec> TypedCollection<T, C> {
         Ok(self)
     }
 
-    /// Counts a value that does not fit, or is of a newer version, as missing. What writes on a condition still finds the
-    /// entry there; update replaces it. A record that cannot be read at all stays an error.
+    /// Counts a value that does not fit, or is of a newer version, as missing. What writes on a condition still finds
+    /// the entry there; update replaces it. A record that cannot be read at all stays an error.
     #[must_use]
     pub fn with_misfits_missing(mut self) -> Self {
         self.shape = self.shape.with_misfits_missing();

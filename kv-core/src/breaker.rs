@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// A circuit breaker: closed, it lets calls through; after failures in a row it opens, and refuses them for a while; then it
-/// is half open, and lets one through as a probe, whose success closes it and whose failure opens it again.
+/// A circuit breaker: closed, it lets calls through; after failures in a row it opens, and refuses them for a while;
+/// then it is half open, and lets one through as a probe, whose success closes it and whose failure opens it again.
 ///
 /// It reads no clock and takes no lock: a pure machine, for wrappers of both flavours.
 ///

@@ -87,8 +87,8 @@ pub trait Codec: Clone + fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] if it does not fit the type, [`ErrorKind::Corrupted`] if it is none of this codec's. The message must
-    /// hold nothing of it.
+    /// [`ErrorKind::Decode`] if it does not fit the type, [`ErrorKind::Corrupted`] if it is none of this codec's. The
+    /// message must hold nothing of it.
     fn decode<T: DeserializeOwned>(&self, encoded: &[u8]) -> Result<T>;
 }
 

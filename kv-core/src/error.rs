@@ -263,7 +263,8 @@ impl Error {
         self.0.key.as_deref()
     }
 
-    /// Whether trying again, unchanged, can help. Ask [`outcome_unknown`](Self::outcome_unknown) before repeating a write.
+    /// Whether trying again, unchanged, can help. Ask [`outcome_unknown`](Self::outcome_unknown) before repeating a
+    /// write.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }

@@ -25,8 +25,8 @@ pub const LEASES: &str = "kv:leases";
 pub struct InsertOptions {
     /// How the computed value is written. The condition must be [`Condition::Always`].
     pub put: PutOptions,
-    /// How long a lease in the store holds others off, if one is taken: longer than the computation takes, and no longer
-    /// than others shall wait for a process that died in it.
+    /// How long a lease in the store holds others off, if one is taken: longer than the computation takes, and no
+    /// longer than others shall wait for a process that died in it.
     pub lease: Option<Duration>,
 }
 

@@ -58,8 +58,8 @@ impl Formatter for NotingNulls<'_> {
     }
 }
 
-/// Whether two JSON texts mean the same: objects without order (of double names the last counts), numbers by exact value.
-/// A text that is not JSON means nothing, and is the same as no other.
+/// Whether two JSON texts mean the same: objects without order (of double names the last counts), numbers by exact
+/// value. A text that is not JSON means nothing, and is the same as no other.
 pub(crate) fn means_the_same(one: &[u8], other: &[u8]) -> bool {
     if one == other {
         return true;

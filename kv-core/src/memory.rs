@@ -4,9 +4,10 @@
 //! collection and key; every shard has a lock of its own, held for one search or, where a whole shard is looked over
 //! (listing, counting, clearing, culling), for one pass over its slots. No call holds two locks at once.
 //!
-//! An entry that has ended stays where it is until somebody frees it: the write that meets it, the hand that every write
-//! moves a few buckets on (in its own shard, and now and then in another), or [`Table::cull`]. Only [`Table::get`] and [`Table::get_many`] show such an entry; their
-//! caller judges it by its clock, which may be cheaper than to read the time first.
+//! An entry that has ended stays where it is until somebody frees it: the write that meets it, the hand that every
+//! write moves a few buckets on (in its own shard, and now and then in another), or [`Table::cull`]. Only
+//! [`Table::get`] and [`Table::get_many`] show such an entry; their caller judges it by its clock, which may be cheaper
+//! than to read the time first.
 
 mod batch;
 mod bounds;
@@ -267,8 +268,8 @@ impl Table {
         self.take_all(move |slots| slots.extract(|slot| slot.has_ended(now)).into_iter(), |_| true)
     }
 
-    /// Removes everything, shard by shard, and tells how many live entries that were. Nothing happens until it is asked;
-    /// afterwards the table works on, and has given its memory back.
+    /// Removes everything, shard by shard, and tells how many live entries that were. Nothing happens until it is
+    /// asked; afterwards the table works on, and has given its memory back.
     pub fn destroy(&self, now: Timestamp) -> impl Iterator<Item = u64> {
         let now = Now::from(now);
         self.take_all(|slots| std::mem::take(slots).into_slots(), move |slot| !slot.has_ended(now))

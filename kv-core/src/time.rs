@@ -226,8 +226,8 @@ fn digits(text: [u8; 32]) -> Option<[u8; 32]> {
     (strange == 0).then_some(digits)
 }
 
-/// Reads RFC 3339 with any offset; digits after the microsecond are rounded up. Year 9999, which Python can write, reads
-/// as [`Timestamp::MAX`].
+/// Reads RFC 3339 with any offset; digits after the microsecond are rounded up. Year 9999, which Python can write,
+/// reads as [`Timestamp::MAX`].
 impl FromStr for Timestamp {
     type Err = Error;
 

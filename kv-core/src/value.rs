@@ -40,8 +40,8 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] if it does not fit the type, or is bytes; [`ErrorKind::Corrupted`] if the text that was stored is
-    /// not JSON.
+    /// [`ErrorKind::Decode`] if it does not fit the type, or is bytes; [`ErrorKind::Corrupted`] if the text that was
+    /// stored is not JSON.
     pub fn decode<T: DeserializeOwned>(self) -> Result<T> {
         match self {
             Self::Json(text) => serde_json::from_slice(text).map_err(|error| {

@@ -29,8 +29,8 @@ use crate::store::Store;
 /// [`InvalidCollection`](kv_core::ErrorKind::InvalidCollection),
 /// [`Connection`](kv_core::ErrorKind::Connection) or
 /// [`Timeout`](kv_core::ErrorKind::Timeout) where there is a backend to lose, and
-/// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend has no such thing. Those of an operation's own are
-/// named with it.
+/// [`Unsupported`](kv_core::ErrorKind::Unsupported) where the backend has no such thing. Those of an operation's own
+/// are named with it.
 #[derive(Debug, Clone)]
 pub struct Collection {
     store: Arc<dyn Store>,
@@ -360,8 +360,8 @@ impl Collection {
         self.store.delete(self.at(key), &options.with_call(self.call))
     }
 
-    /// Removes entries with one round trip, or the fewest that the backend allows; answers how many live ones there were.
-    /// Double keys count once.
+    /// Removes entries with one round trip, or the fewest that the backend allows; answers how many live ones there
+    /// were. Double keys count once.
     ///
     /// # Errors
     ///
@@ -441,8 +441,8 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// Those of [`put`](Self::put), and [`Decode`](kv_core::ErrorKind::Decode) if the old value does not fit the type; it
-    /// is replaced all the same.
+    /// Those of [`put`](Self::put), and [`Decode`](kv_core::ErrorKind::Decode) if the old value does not fit the type;
+    /// it is replaced all the same.
     pub fn get_and_put<T: Serialize + DeserializeOwned + Sync>(&self, key: &str, value: &T) -> Result<Option<T>> {
         let value = self.encode(key, value, "get_and_put")?;
         let change = Change::Replace { value: value.as_ref(), expiry: Expiry::Never, metadata: None };
@@ -450,8 +450,8 @@ impl Collection {
         modified.before.map(|entry| self.decode(key, &entry, "get_and_put")).transpose()
     }
 
-    /// Puts `new` (`None`: removes the entry) where the value means `expected` (`None`: where there is no entry); answers
-    /// whether it did. Objects are compared without order and numbers by exact value.
+    /// Puts `new` (`None`: removes the entry) where the value means `expected` (`None`: where there is no entry);
+    /// answers whether it did. Objects are compared without order and numbers by exact value.
     ///
     /// # Errors
     ///
@@ -476,8 +476,8 @@ impl Collection {
     ///
     /// # Errors
     ///
-    /// Those of [`get`](Self::get) and [`put`](Self::put), and [`Contended`](kv_core::ErrorKind::Contended) where others
-    /// write all the time.
+    /// Those of [`get`](Self::get) and [`put`](Self::put), and [`Contended`](kv_core::ErrorKind::Contended) where
+    /// others write all the time.
     pub fn update<T: Serialize + DeserializeOwned + Send + Sync>(
         &self,
         key: &str,
@@ -571,8 +571,8 @@ impl Collection {
 
 /// Listing and care.
 impl Collection {
-    /// Lists live keys, one page of them: every key that was there throughout the listing, never an expired one. In which
-    /// order, and whether a key may come twice, the store's [capabilities](kv_core::Capabilities) say.
+    /// Lists live keys, one page of them: every key that was there throughout the listing, never an expired one. In
+    /// which order, and whether a key may come twice, the store's [capabilities](kv_core::Capabilities) say.
     ///
     /// # Errors
     ///
@@ -582,8 +582,8 @@ impl Collection {
         Ok(page.map(|line| line.key))
     }
 
-    /// Lists live entries with their keys, one page of them; like [`keys`](Self::keys), with a result for each entry, so
-    /// that a damaged record does not hide the others.
+    /// Lists live entries with their keys, one page of them; like [`keys`](Self::keys), with a result for each entry,
+    /// so that a damaged record does not hide the others.
     ///
     /// # Errors
     ///

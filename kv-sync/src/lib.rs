@@ -3,8 +3,8 @@
 //! One key-value interface over many stores.
 //!
 //! A program picks a store (this process's memory, a SQLite file, Redis, ...) and gets the same entries, the same
-//! collections and the same expiry whichever it picked. This crate has a twin, generated from the same source: `kv-sync`
-//! blocks and needs no runtime, `kv-async` awaits. Module paths, names and types are the same in both.
+//! collections and the same expiry whichever it picked. This crate has a twin, generated from the same source:
+//! `kv-sync` blocks and needs no runtime, `kv-async` awaits. Module paths, names and types are the same in both.
 //!
 //! ```
 //! use std::time::Duration;

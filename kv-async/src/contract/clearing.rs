@@ -85,7 +85,8 @@ pub async fn o6_delete_matching_removes_what_matches(case: &Case<'_>) -> Held {
     Ok(())
 }
 
-/// O6: destroy removes all that is the store's, tells how many live entries, leaves other spaces, and the store works on.
+/// O6: destroy removes all that is the store's, tells how many live entries, leaves other spaces, and the store works
+/// on.
 pub async fn o6_destroy_leaves_other_spaces(case: &Case<'_>) -> Held {
     case.clears()?;
     is(case.kv.destroy().await, 0, "O6: destroy of an empty store");

@@ -146,8 +146,8 @@ pub async fn e1_no_value_is_shown(case: &Case<'_>) -> Held {
     Ok(())
 }
 
-/// E2: cut off from its backend, every operation answers `Connection` or `Timeout` and none a miss; let through again, the
-/// store works on with what it had.
+/// E2: cut off from its backend, every operation answers `Connection` or `Timeout` and none a miss; let through again,
+/// the store works on with what it had.
 pub async fn e2_an_outage_is_never_a_miss(case: &Case<'_>) -> Held {
     case.keeps()?;
     let c = case.collection();

@@ -24,8 +24,8 @@ impl Task for FirstUse {
     }
 }
 
-/// L1: a store that was only made has done nothing that others would see; the first use sets up, also when many are first
-/// at the same time.
+/// L1: a store that was only made has done nothing that others would see; the first use sets up, also when many are
+/// first at the same time.
 pub async fn l1_concurrent_first_uses_work(case: &Case<'_>) -> Held {
     case.keeps()?;
     for round in 0..5 {
@@ -44,8 +44,8 @@ pub async fn l1_concurrent_first_uses_work(case: &Case<'_>) -> Held {
     Ok(())
 }
 
-/// L1: setup, ping and close may be called at any time; after close the next use opens again, and nothing is lost but what
-/// lives in the process alone.
+/// L1: setup, ping and close may be called at any time; after close the next use opens again, and nothing is lost but
+/// what lives in the process alone.
 pub async fn l1_a_store_can_be_closed_and_used_again(case: &Case<'_>) -> Held {
     let kv = &case.kv;
     ok(kv.ping().await, "L1: ping");

@@ -77,8 +77,8 @@ pub struct Deviation {
 /// where they are left out, the checks that need them are skipped, and say so.
 #[async_trait::async_trait]
 pub trait Subject: fmt::Debug + Send + Sync + 'static {
-    /// A handle of the store in this setting: empty if the space is new, with what is there if it is not (or always empty,
-    /// if entries do not outlive their handles). Must do no I/O beyond making a place for it.
+    /// A handle of the store in this setting: empty if the space is new, with what is there if it is not (or always
+    /// empty, if entries do not outlive their handles). Must do no I/O beyond making a place for it.
     fn open(&self, setting: &Setting) -> Kv;
 
     /// Where this store does otherwise than the contract, on purpose.

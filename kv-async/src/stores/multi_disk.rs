@@ -22,16 +22,16 @@ mod directory;
 #[cfg(test)]
 mod tests;
 
-/// A store in one directory, with an SQLite file for each collection: collections that are written to at the same time do
-/// not wait for each other, and one can be copied or removed as a file.
+/// A store in one directory, with an SQLite file for each collection: collections that are written to at the same time
+/// do not wait for each other, and one can be copied or removed as a file.
 ///
 /// * Each file is what a [`DiskStore`](super::DiskStore) keeps, with everything that is said there.
-/// * Any collection name has a file of its own, on file systems that ignore letter case too: lower-case letters, digits,
-///   `_` and `-` stand for themselves, other bytes are escaped (`%2F`), long names are hashed (160 bits) and the file
-///   holds the true name.
+/// * Any collection name has a file of its own, on file systems that ignore letter case too: lower-case letters,
+///   digits, `_` and `-` stand for themselves, other bytes are escaped (`%2F`), long names are hashed (160 bits) and
+///   the file holds the true name.
 /// * The first write makes a collection's file; reads make none. The directory is made if its parent is there.
-/// * [`destroy`](crate::Kv::destroy) empties the files and leaves them, because another process may have them open. Files
-///   that are not the store's are left alone by everything.
+/// * [`destroy`](crate::Kv::destroy) empties the files and leaves them, because another process may have them open.
+///   Files that are not the store's are left alone by everything.
 ///
 /// ```
 /// use kv_async::Kv;
@@ -75,11 +75,11 @@ impl MultiDiskStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MultiDiskOptions {
-    /// How each file is kept: its bounds are those of one file. Unless told otherwise a file has 4 MiB of page cache and 2
-    /// idle connections for reading.
+    /// How each file is kept: its bounds are those of one file. Unless told otherwise a file has 4 MiB of page cache
+    /// and 2 idle connections for reading.
     pub disk: DiskOptions,
-    /// The most files that are kept open, at least 1; 64 unless told otherwise. The one not used for the longest time is
-    /// closed.
+    /// The most files that are kept open, at least 1; 64 unless told otherwise. The one not used for the longest time
+    /// is closed.
     pub max_open: usize,
 }
 

@@ -51,20 +51,21 @@ use within::Within;
 ///
 /// # What it stores
 ///
-/// A string for each record, under the key `collection::key`: a JSON document that Python's `py-key-value-aio` reads and
-/// writes too, or for bytes a binary envelope, which it does not read. Where Python's keys do not tell records apart (a
-/// collection that holds `::`, ends with `:` or begins with `%`) ours are escaped, and Python's are still read; a record
-/// is only ever taken for what the names in it say. A put replaces whatever stands under its key. A namespace ([`RedisOptions::with_namespace`]) is a prefix of all keys.
+/// A string for each record, under the key `collection::key`: a JSON document that Python's `py-key-value-aio` reads
+/// and writes too, or for bytes a binary envelope, which it does not read. Where Python's keys do not tell records
+/// apart (a collection that holds `::`, ends with `:` or begins with `%`) ours are escaped, and Python's are still
+/// read; a record is only ever taken for what the names in it say. A put replaces whatever stands under its key. A
+/// namespace ([`RedisOptions::with_namespace`]) is a prefix of all keys.
 ///
 /// Expiry is judged by this process's clock, to the microsecond. The server's own is set to the millisecond after.
 ///
 /// # Round trips
 ///
 /// Every operation on one record and on a batch takes one, however large the batch, but for
-/// * `get_many` that meets a missing key after 64 of them met none, or a key that holds no string: one more, which makes
-///   sure that what reads as missing is;
-/// * `update`, `increment`, `take`, `get_and_put` and their like, and the condition `IfPresent`: two, read and write, and
-///   again where another writer was first;
+/// * `get_many` that meets a missing key after 64 of them met none, or a key that holds no string: one more, which
+///   makes sure that what reads as missing is;
+/// * `update`, `increment`, `take`, `get_and_put` and their like, and the condition `IfPresent`: two, read and write,
+///   and again where another writer was first;
 /// * deleting a key that itself holds `::` (or begins with `:`) outside a namespace: two, since the record that stands
 ///   there may be of another collection of Python's;
 /// * a delete or a conditional write on a connection that had been idle for a tenth of a second: one more, which makes
@@ -78,8 +79,8 @@ use within::Within;
 ///
 /// A call that finds its connection broken connects anew, and reads are sent again. So is a put, if the connection had
 /// been idle, so that it most likely broke before. Any other write whose answer did not come fails with
-/// [`Error::outcome_unknown`](kv_core::Error::outcome_unknown). Connections time out, answers time out, by default after
-/// 5 s each; see [`RedisOptions`]. Whatever is no string under a record's key reads as
+/// [`Error::outcome_unknown`](kv_core::Error::outcome_unknown). Connections time out, answers time out, by default
+/// after 5 s each; see [`RedisOptions`]. Whatever is no string under a record's key reads as
 /// [`Corrupted`](kv_core::ErrorKind::Corrupted), and is replaced by a put and removed by a delete.
 pub type RedisStore = Managed<RedisDriver>;
 
@@ -118,13 +119,13 @@ impl<const VALKEY: bool> Managed<RedisDriver<VALKEY>> {
         Ok(Self::from_driver(RedisDriver::new(keys, client)))
     }
 
-    /// A store over a client that the program has; no I/O. It is never closed by the store, reconnects by its own rules,
-    /// and answers are waited for 5 s unless a call says otherwise (or its own time-out is shorter).
+    /// A store over a client that the program has; no I/O. It is never closed by the store, reconnects by its own
+    /// rules, and answers are waited for 5 s unless a call says otherwise (or its own time-out is shorter).
     ///
     /// Give the store a client of its own: it sets time-outs on a pool's connections, and takes them off again.
     ///
-    /// The name carries the major version of the crate `redis` that the client's type is of. A later one will be taken by
-    /// a function of its own, beside this.
+    /// The name carries the major version of the crate `redis` that the client's type is of. A later one will be taken
+    /// by a function of its own, beside this.
     pub fn from_client_v1(client: RedisClientV1) -> Self {
         Self::from_driver(RedisDriver::new(RedisKeys::new(None), Client::lent(client)))
     }

@@ -18,10 +18,12 @@ use crate::store::Store;
 ///
 /// Values alone are encrypted. Names, instants and metadata are not, nor is the length of a value hidden. Under
 /// [`Aead`](super::Aead) a value is bound to a context that names the store, and to its collection and key: copied to
-/// another record it does not decrypt. That a record was replaced by an older state of itself, or removed, nothing tells.
+/// another record it does not decrypt. That a record was replaced by an older state of itself, or removed, nothing
+/// tells.
 ///
 /// What is not encrypted, damaged, moved, or encrypted with a key that is not given, is
-/// [`Corrupted`](kv_core::ErrorKind::Corrupted), and never given as a value. Keys are wiped from memory, and never shown.
+/// [`Corrupted`](kv_core::ErrorKind::Corrupted), and never given as a value. Keys are wiped from memory, and never
+/// shown.
 ///
 /// ```
 /// use kv_async::Kv;
@@ -48,9 +50,9 @@ use crate::store::Store;
 /// # Cost
 ///
 /// What the cipher takes; 50 bytes a value under [`Aead`](super::Aead), and under [`Fernet`](super::Fernet) nearly 80 %
-/// more for JSON. A change that depends on the value (update, increment, append, compare_and_swap, take, get_and_put) is
-/// a read and a conditional write instead of what the store has natively. Long values are encrypted where they hold up
-/// nobody else.
+/// more for JSON. A change that depends on the value (update, increment, append, compare_and_swap, take, get_and_put)
+/// is a read and a conditional write instead of what the store has natively. Long values are encrypted where they hold
+/// up nobody else.
 ///
 /// # Order
 ///
@@ -66,10 +68,10 @@ use crate::store::Store;
 ///
 /// # Different from Python
 ///
-/// Under [`Fernet`](super::Fernet), Python and this wrapper read each other's JSON objects; of other JSON values, of bytes
-/// and of [`Aead`](super::Aead) Python knows nothing. Python gives what is not encrypted to the caller as it is; here that
-/// needs [`with_plaintext_read`](Self::with_plaintext_read). Python can answer a miss for what does not decrypt
-/// (`raise_on_decryption_error=False`); here it is always an error.
+/// Under [`Fernet`](super::Fernet), Python and this wrapper read each other's JSON objects; of other JSON values, of
+/// bytes and of [`Aead`](super::Aead) Python knows nothing. Python gives what is not encrypted to the caller as it is;
+/// here that needs [`with_plaintext_read`](Self::with_plaintext_read). Python can answer a miss for what does not
+/// decrypt (`raise_on_decryption_error=False`); here it is always an error.
 pub type Encryption<S> = Transformed<S, Encrypting>;
 
 /// What [`Encryption`] does to values.
@@ -88,16 +90,17 @@ impl<S: Store> Transformed<S, Encrypting> {
         Self::of(store, Encrypting { cipher, plaintext: false, most })
     }
 
-    /// Reads values that are not encrypted as they are, which is otherwise an error: for the time in which a store that was
-    /// not encrypted comes to be. As long as it lasts, whoever can write to the store can put any value there.
+    /// Reads values that are not encrypted as they are, which is otherwise an error: for the time in which a store that
+    /// was not encrypted comes to be. As long as it lasts, whoever can write to the store can put any value there.
     #[must_use]
     pub fn with_plaintext_read(mut self) -> Self {
         self.transform.plaintext = true;
         self
     }
 
-    /// Encrypts with the first key what a get or get_many has read and was encrypted with an older one, or not at all. It
-    /// keeps its expiry, metadata and instant of creation, and has a new revision. A read does not fail because of it.
+    /// Encrypts with the first key what a get or get_many has read and was encrypted with an older one, or not at all.
+    /// It keeps its expiry, metadata and instant of creation, and has a new revision. A read does not fail because of
+    /// it.
     ///
     /// # Errors
     ///

@@ -21,8 +21,8 @@ use plan::Plan;
 
 /// Fails, waits, or loses answers, as it is told: for tests of whatever stands around a store.
 ///
-/// Faults are told through a [`FaultHandle`], one by one ([`inject`](FaultHandle::inject)) or at random with a seed, which
-/// makes a run that failed run again ([`at_random`](FaultHandle::at_random)). Without any it hands on all calls.
+/// Faults are told through a [`FaultHandle`], one by one ([`inject`](FaultHandle::inject)) or at random with a seed,
+/// which makes a run that failed run again ([`at_random`](FaultHandle::at_random)). Without any it hands on all calls.
 ///
 /// ```
 /// use kv_async::{ErrorKind, Kv};

@@ -9,17 +9,17 @@ use crate::store::Store;
 
 /// Writes to two stores and reads from the first: the building block of a migration while the program runs.
 ///
-/// What a write, a change or a removal came to in the first store is then made so in the second. The first decides: what
-/// it refuses is refused, and what the second fails at is no error of the call. It is noted, and listed by the
-/// [handle](Self::handle); [`reconcile`](Self::reconcile) copies it. The list is bounded: what has no room on it (also a
-/// clear or a destroy that the second missed) is counted as unnamed, and takes a copy of the whole.
+/// What a write, a change or a removal came to in the first store is then made so in the second. The first decides:
+/// what it refuses is refused, and what the second fails at is no error of the call. It is noted, and listed by the
+/// [handle](Self::handle); [`reconcile`](Self::reconcile) copies it. The list is bounded: what has no room on it (also
+/// a clear or a destroy that the second missed) is counted as unnamed, and takes a copy of the whole.
 ///
-/// With [`with_comparison`](Self::with_comparison) every record that is read is read from the second store too, and one that
-/// has another value, another expiry or other notes there is noted.
+/// With [`with_comparison`](Self::with_comparison) every record that is read is read from the second store too, and one
+/// that has another value, another expiry or other notes there is noted.
 ///
-/// A migration from `old` to `new`, without a moment in which a write is lost: first `Mirror(old, new)` in every process;
-/// then every record that is only in `old` is copied; with comparison on, `reconcile` until nothing is reported; then
-/// `Mirror(new, old)`, from which there is a way back; then `new`.
+/// A migration from `old` to `new`, without a moment in which a write is lost: first `Mirror(old, new)` in every
+/// process; then every record that is only in `old` is copied; with comparison on, `reconcile` until nothing is
+/// reported; then `Mirror(new, old)`, from which there is a way back; then `new`.
 ///
 /// ```
 /// use kv_async::Kv;
@@ -48,9 +48,9 @@ use crate::store::Store;
 /// # Limits and cost
 ///
 /// A write takes a round trip of each store, one after the other; so does a read with comparison. Batches are compared
-/// as batches; listings are not compared. Writes of one record through this wrapper reach both stores in the same order;
-/// those of two processes may not, which comparison finds. A record that is written between the two reads of a comparison
-/// may be noted without need.
+/// as batches; listings are not compared. Writes of one record through this wrapper reach both stores in the same
+/// order; those of two processes may not, which comparison finds. A record that is written between the two reads of a
+/// comparison may be noted without need.
 ///
 /// # Order
 ///

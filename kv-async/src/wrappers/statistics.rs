@@ -15,8 +15,8 @@ mod export;
 /// Counts what passes through, by collection and operation: calls, hits, misses, writes, deletes, errors and latency.
 ///
 /// A bulk call counts once for each key, and is timed once. Reads without the value (`exists`, `ttl`, `metadata`) are
-/// counted as [`head`](kv_core::Operation::Head). A delete is a hit or a miss, and so is a change of what is there. A listing is
-/// a call; what stands on its page is not counted. A call that is dropped before it ends is not counted.
+/// counted as [`head`](kv_core::Operation::Head). A delete is a hit or a miss, and so is a change of what is there. A
+/// listing is a call; what stands on its page is not counted. A call that is dropped before it ends is not counted.
 ///
 /// The counters are read through a [`StatisticsHandle`], taken before the wrapper goes into a stack. Memory is bounded:
 /// beyond 1,024 collections, or [so many](Self::with_max_collections), the rest is counted together. With the feature

@@ -22,7 +22,8 @@ mod compute;
 
 pub use compute::Compute;
 
-/// A store, by where it is in memory, and a record in it. Nobody else is there while somebody in a flight holds the store.
+/// A store, by where it is in memory, and a record in it. Nobody else is there while somebody in a flight holds the
+/// store.
 type Flight = (usize, Arc<str>, String);
 
 /// What the leader tells: the entry that it found or wrote, or why there is none.
@@ -38,8 +39,8 @@ impl Collection {
     ///
     /// Of all who miss the same key of the same store in this process, one computes; the others wait and get the same
     /// answer, value or error. One that panics or is dropped leaves the work to the one who waits longest. A
-    /// computation must not ask for its own key. What somebody puts there meanwhile is not overwritten, and is the answer,
-    /// where the store has conditional writes.
+    /// computation must not ask for its own key. What somebody puts there meanwhile is not overwritten, and is the
+    /// answer, where the store has conditional writes.
     ///
     /// ```
     /// use std::time::Duration;
@@ -65,9 +66,9 @@ impl Collection {
     ///
     /// With [`InsertOptions::lease`] the one who computes also holds a lease in the store, a record in the collection
     /// `kv:leases`, and other processes look now and then (after 5 ms at first, every 200 ms at last) whether the value
-    /// is there or the lease is free. A process that dies in the computation holds the others up until its lease ends; one
-    /// that takes longer than its lease computes beside another. A failure frees the lease, and each process meets its
-    /// own. Wrappers see the lease as any other record: one that makes TTLs longer makes leases longer.
+    /// is there or the lease is free. A process that dies in the computation holds the others up until its lease ends;
+    /// one that takes longer than its lease computes beside another. A failure frees the lease, and each process meets
+    /// its own. Wrappers see the lease as any other record: one that makes TTLs longer makes leases longer.
     ///
     /// # Cost
     ///
@@ -77,8 +78,8 @@ impl Collection {
     /// # Errors
     ///
     /// Those of the computation, of [`get`](Self::get) and of [`put_with`](Self::put_with).
-    /// [`Unsupported`](kv_core::ErrorKind::Unsupported) for a lease in a store without conditional writes, and in one that
-    /// other processes share without sharing its conditions.
+    /// [`Unsupported`](kv_core::ErrorKind::Unsupported) for a lease in a store without conditional writes, and in one
+    /// that other processes share without sharing its conditions.
     pub async fn get_or_insert_with<T: Serialize + DeserializeOwned + Send + Sync>(
         &self,
         key: &str,

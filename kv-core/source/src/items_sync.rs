@@ -45,8 +45,8 @@ impl KeyPager {
 }
 
 impl EntryPager {
-    /// The keys and entries of all pages, one by one. After an error of the listing it ends; one of a record alone stands
-    /// in that record's place.
+    /// The keys and entries of all pages, one by one. After an error of the listing it ends; one of a record alone
+    /// stands in that record's place.
     pub fn into_items(self) -> impl Iterator<Item = Result<KeyAndEntry>> {
         Items { pager: self, page: Vec::new().into_iter(), next_page: Self::next_page, done: false }
     }

@@ -113,8 +113,8 @@ impl Kv {
     ///
     /// # Errors
     ///
-    /// Those of [`cull`](Self::cull), which is tried first; [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument) for
-    /// an interval of zero.
+    /// Those of [`cull`](Self::cull), which is tried first; [`InvalidArgument`](kv_core::ErrorKind::InvalidArgument)
+    /// for an interval of zero.
     #[maybe_async::maybe_async]
     pub async fn cull_every(&self, interval: Duration) -> Result<Culler> {
         if interval.is_zero() {

@@ -23,8 +23,9 @@ pub struct Stamp {
 
 /// Numbers that grow with every write, one for each of a bounded number of groups of names.
 ///
-/// A reader takes a [stamp](Slot::stamp) before it reads what it will copy; a writer says [when it writes](Slot::write).
-/// A copy whose stamp is still that of its name was made after the last write ended, and none has begun since.
+/// A reader takes a [stamp](Slot::stamp) before it reads what it will copy; a writer says [when it
+/// writes](Slot::write). A copy whose stamp is still that of its name was made after the last write ended, and none has
+/// begun since.
 ///
 /// # Examples
 ///

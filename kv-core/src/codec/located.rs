@@ -13,7 +13,8 @@ thread_local! {
     static PATH: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Reads a `T` for the sake of the path to what does not fit, which it leaves in [`PATH`]: codecs have no other way out.
+/// Reads a `T` for the sake of the path to what does not fit, which it leaves in [`PATH`]: codecs have no other way
+/// out.
 struct Located<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {

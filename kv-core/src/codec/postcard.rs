@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use super::{Codec, misfit, refusal};
 use crate::Result;
 
-/// Postcard: no names and no types, so the smallest. A type that gains, loses or reorders a field reads what was written
-/// before as an error at best and as something else at worst: give such types a
+/// Postcard: no names and no types, so the smallest. A type that gains, loses or reorders a field reads what was
+/// written before as an error at best and as something else at worst: give such types a
 /// [schema version](super::Shape::with_version). For the same reason damaged bytes cannot be told from those of another
 /// type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -91,8 +91,8 @@ impl<T, C: Codec> Shape<T, C> {
     }
 
     /// Of this schema version, with the function that makes a value of it from an older one. Values are read through it
-    /// and stay as they are in the store until they are written again. The version is kept in the entry's metadata, under
-    /// [`SCHEMA_NOTE`].
+    /// and stay as they are in the store until they are written again. The version is kept in the entry's metadata,
+    /// under [`SCHEMA_NOTE`].
     ///
     /// # Errors
     ///
@@ -160,7 +160,8 @@ impl<T, C: Codec> Shape<T, C> {
     /// # Errors
     ///
     /// [`ErrorKind::Decode`] if it does not fit, with the path to what does not, and if it is of a newer version;
-    /// [`ErrorKind::Corrupted`] if it is none of the codec's. A path may hold keys of maps, and nothing else of the value.
+    /// [`ErrorKind::Corrupted`] if it is none of the codec's. A path may hold keys of maps, and nothing else of the
+    /// value.
     pub fn decode(&self, entry: &Entry) -> Result<Option<T>>
     where
         T: DeserializeOwned,

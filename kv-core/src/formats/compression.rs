@@ -3,8 +3,8 @@
 //! Three forms stand side by side in a store, and each is read whatever is written:
 //!
 //! * a JSON value as it is: one below the threshold, or that does not become shorter;
-//! * Python's, written for JSON values under [`Algorithm::Gzip`]: an object of the three names below, with the gzip of the
-//!   JSON in base64;
+//! * Python's, written for JSON values under [`Algorithm::Gzip`]: an object of the three names below, with the gzip of
+//!   the JSON in base64;
 //! * our envelope, a bytes value: whatever else is compressed, and all bytes, so that a damaged envelope is never taken
 //!   for somebody's bytes.
 //!

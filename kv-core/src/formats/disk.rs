@@ -43,8 +43,8 @@ const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// The name of the file that holds this collection.
 ///
-/// Lower-case letters, digits, `_` and `-` stand for themselves; every other byte becomes `%` and two digits, so that no
-/// name leaves its directory, and names that differ in letter case have files that differ otherwise. Where that gets
+/// Lower-case letters, digits, `_` and `-` stand for themselves; every other byte becomes `%` and two digits, so that
+/// no name leaves its directory, and names that differ in letter case have files that differ otherwise. Where that gets
 /// long, the name is `~`, the beginning of the readable one, and 160 bits of hash; the file tells the true name.
 ///
 /// # Examples

@@ -1,7 +1,7 @@
 //! The directory of Python's `diskcache` 5.6.3, in which `py-key-value-aio` keeps its `DiskStore`.
 //!
-//! It holds a SQLite database, [`DATABASE`], and a file for every value that is long. Its table `Cache` has a row for each
-//! record:
+//! It holds a SQLite database, [`DATABASE`], and a file for every value that is long. Its table `Cache` has a row for
+//! each record:
 //!
 //! | column | what |
 //! | --- | --- |
@@ -12,8 +12,8 @@
 //! | `mode`, `value` | [`RAW`]: the document is the value. [`TEXT`], [`BINARY`]: it is in the file, the value is null |
 //! | `filename`, `size` | the file within the directory, and its bytes; null and 0 if there is none |
 //!
-//! Its table `Settings` tells [how the directory is to be used](Settings), and its triggers keep two sums there: `count` of
-//! rows and `size` of files.
+//! Its table `Settings` tells [how the directory is to be used](Settings), and its triggers keep two sums there:
+//! `count` of rows and `size` of files.
 
 mod keys;
 mod row;

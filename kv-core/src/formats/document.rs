@@ -174,8 +174,8 @@ pub fn decode(document: &[u8]) -> Result<Document<'_>> {
     decode_expected(document, Name::new("", ""), &mut Stamp::default())
 }
 
-/// [`decode`], only faster, for a document that most likely is of this name, and one of many: what was learned from those
-/// before it is in the stamp.
+/// [`decode`], only faster, for a document that most likely is of this name, and one of many: what was learned from
+/// those before it is in the stamp.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Encrypted values.
 //!
-//! Python's form, an object with a Fernet token in base64, for the JSON values of a [`Fernet`] cipher; and our envelope, a
-//! bytes value, for its bytes and for all values of an [`Aead`] cipher:
+//! Python's form, an object with a Fernet token in base64, for the JSON values of a [`Fernet`] cipher; and our
+//! envelope, a bytes value, for its bytes and for all values of an [`Aead`] cipher:
 //!
 //! ```text
 //! {"__encrypted_data__":"<base64 of the token's text>","__encryption_version__":1}
@@ -15,8 +15,8 @@
 //! XChaCha20-Poly1305:
 //!      6      4  the key's id (u32)
 //!     10     24  the nonce
-//!     34         the ciphertext, and to the end its tag of 16 bytes. The associated data are the first ten bytes, then the
-//!                context, the collection and the key, each after its length (u32)
+//!     34         the ciphertext, and to the end its tag of 16 bytes. The associated data are the first ten bytes, then
+//!                the context, the collection and the key, each after its length (u32)
 //!
 //! Fernet:
 //!      6         to the end the token, not in base64; its plaintext begins with the byte FF, which no JSON does
@@ -154,8 +154,8 @@ impl Cipher {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupted`] if it is damaged, encrypted with a key that is not here, of a newer version, or, where the
-    /// cipher binds it, of another record.
+    /// [`ErrorKind::Corrupted`] if it is damaged, encrypted with a key that is not here, of a newer version, or, where
+    /// the cipher binds it, of another record.
     pub fn open(&self, name: Name<'_>, stored: ValueRef<'_>) -> Result<Opened> {
         let body = match stored {
             ValueRef::Json(text) if !NAMES.are_in(text) => return Ok(Opened::Plain),

@@ -3,7 +3,8 @@
 //!
 //! A record is kept in one of two forms, told apart by the first byte:
 //!
-//! * a JSON value in the [JSON document](document) of Python's `py-key-value-aio`, so that both languages share a store;
+//! * a JSON value in the [JSON document](document) of Python's `py-key-value-aio`, so that both languages share a
+//!   store;
 //! * bytes in a [binary envelope](binary), which Python cannot read.
 //!
 //! # Examples

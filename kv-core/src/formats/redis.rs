@@ -13,8 +13,8 @@
 //! is `%3A` and `|` is `%7C`. So no two records and no two namespaces ever share a key, and no store takes another's
 //! keys for its own: what begins with `%` and has `|` before its first `::` is a namespace's.
 //!
-//! Where Python wrote into an odd collection, the record stands under the [legacy key](RedisKeys::legacy_key), which may
-//! as well be the key of another record: only the names in the document tell.
+//! Where Python wrote into an odd collection, the record stands under the [legacy key](RedisKeys::legacy_key), which
+//! may as well be the key of another record: only the names in the document tell.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! Many names at once: one after another, each under its shard's lock.
 //!
-//! To sort a batch by shard first and take each lock once was tried, and gained nothing that could be measured at a hundred
-//! names: a free lock costs 10 ns.
+//! To sort a batch by shard first and take each lock once was tried, and gained nothing that could be measured at a
+//! hundred names: a free lock costs 10 ns.
 
 use super::Table;
 use crate::{Condition, DeleteOutcome, Entry, Name, Record, Timestamp};

@@ -73,8 +73,8 @@ impl Bounds {
         false
     }
 
-    /// Frees what it can of the next `window` buckets while a bound is exceeded: first what has ended, then what was not
-    /// used since the hand came by (or, when `forced`, anything). Says whether it freed anything.
+    /// Frees what it can of the next `window` buckets while a bound is exceeded: first what has ended, then what was
+    /// not used since the hand came by (or, when `forced`, anything). Says whether it freed anything.
     fn visit(&self, slots: &mut Slots, keep: &Keep<'_>, forced: bool, now: Now, freed: &mut Vec<Slot>) -> bool {
         let window = if forced { slots.buckets() } else { slots.buckets().min(WINDOW) };
         let before = slots.usage();

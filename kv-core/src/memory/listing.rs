@@ -1,8 +1,8 @@
 //! Listing, counting and clearing: what looks over whole shards.
 //!
-//! Keys are listed in the order of their hashes, and those of one hash in the order of the keys. A key's hash is the same
-//! for the table's life, so a key that stays has one place in that order, however the table grows, shrinks or fills
-//! around it; and shards follow one another in that order, so a page takes the lock of one shard at a time.
+//! Keys are listed in the order of their hashes, and those of one hash in the order of the keys. A key's hash is the
+//! same for the table's life, so a key that stays has one place in that order, however the table grows, shrinks or
+//! fills around it; and shards follow one another in that order, so a page takes the lock of one shard at a time.
 
 use std::collections::BTreeSet;
 
@@ -143,8 +143,8 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a limit of 0, and for a cursor that no such
-    /// listing gave.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a limit of 0, and for a cursor that no
+    /// such listing gave.
     pub fn collections<'t>(&'t self, options: &'t ListOptions, now: Timestamp) -> Result<Collections<'t>> {
         options.check()?;
         let after = match &options.cursor {

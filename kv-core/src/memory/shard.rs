@@ -9,8 +9,8 @@ use crate::{Condition, Entry, Name, Record, Timestamp};
 /// live, and looking costs one cache line or two.
 const STRIDE: usize = 4;
 
-/// Every so many writes a shard moves another shard's hand over as many buckets, so that those that nobody writes to are
-/// swept too.
+/// Every so many writes a shard moves another shard's hand over as many buckets, so that those that nobody writes to
+/// are swept too.
 pub(super) const HELP: usize = 64;
 
 /// The present instant, also in the coarse form that slots have beside them.
@@ -275,7 +275,8 @@ impl Slots {
         self.writes.is_multiple_of(HELP)
     }
 
-    /// Frees what has ended of so many buckets. In a small table the hand comes round more than once, which does no harm.
+    /// Frees what has ended of so many buckets. In a small table the hand comes round more than once, which does no
+    /// harm.
     #[inline]
     pub(super) fn sweep(&mut self, buckets: usize, now: Now, freed: &mut Vec<Slot>) {
         if self.next_due <= now.second {

@@ -78,7 +78,8 @@ fn no_conditions(c: &Collection) {
     is(c.exists("new"), false, "what is unsupported writes nothing");
 }
 
-/// The capabilities asked of the backend are those that the store describes, or fewer; a store that keeps nothing says so.
+/// The capabilities asked of the backend are those that the store describes, or fewer; a store that keeps nothing says
+/// so.
 pub fn capabilities_are_consistent(case: &Case<'_>) -> Held {
     let described = case.kv.describe().capabilities;
     let can = &case.can;

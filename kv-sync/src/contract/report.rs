@@ -104,8 +104,8 @@ pub fn check_all(subject: &dyn Subject) -> Report {
     Report { store, outcomes }
 }
 
-/// Runs one check as a test: panics if it failed, and if it was skipped though `skips` does not name it, or was not though
-/// it does. Without `skips` every skip is taken, and printed.
+/// Runs one check as a test: panics if it failed, and if it was skipped though `skips` does not name it, or was not
+/// though it does. Without `skips` every skip is taken, and printed.
 #[doc(hidden)]
 #[allow(clippy::print_stderr, reason = "a skip must be seen")]
 pub fn test(name: &'static str, subject: &dyn Subject, skips: Option<&[&str]>) {

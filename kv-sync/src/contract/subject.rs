@@ -76,8 +76,8 @@ pub struct Deviation {
 /// Only [`open`](Self::open) is needed. The other methods let the suite do what no store can be asked to do to itself;
 /// where they are left out, the checks that need them are skipped, and say so.
 pub trait Subject: fmt::Debug + Send + Sync + 'static {
-    /// A handle of the store in this setting: empty if the space is new, with what is there if it is not (or always empty,
-    /// if entries do not outlive their handles). Must do no I/O beyond making a place for it.
+    /// A handle of the store in this setting: empty if the space is new, with what is there if it is not (or always
+    /// empty, if entries do not outlive their handles). Must do no I/O beyond making a place for it.
     fn open(&self, setting: &Setting) -> Kv;
 
     /// Where this store does otherwise than the contract, on purpose.

@@ -37,14 +37,14 @@ use owned::{OwnedKeys, OwnedName, OwnedRecords};
 
 /// A store in one SQLite file, for several processes at once.
 ///
-/// * Readers never wait for a writer, nor the other way round. Writers wait for each other, in this process and in others;
-///   those that wait in one process share a transaction.
+/// * Readers never wait for a writer, nor the other way round. Writers wait for each other, in this process and in
+///   others; those that wait in one process share a transaction.
 /// * A [`put_many`](crate::Collection::put_many) is written whole or not at all. So is a
 ///   [`clear`](crate::Collection::clear), which keeps other writers waiting while it runs.
 /// * A write that was acknowledged survives the end of the process; with [`Durability::Power`] a loss of power too.
 /// * Expired entries are freed with the writes, and by [`cull`](crate::Kv::cull), which also makes the file smaller.
-/// * The directory must exist; the file is made by the first use. Beside it SQLite keeps a log (`-wal`, `-shm`) while the
-///   store is open. The file must be on a local disk: file systems of a network lack the locks.
+/// * The directory must exist; the file is made by the first use. Beside it SQLite keeps a log (`-wal`, `-shm`) while
+///   the store is open. The file must be on a local disk: file systems of a network lack the locks.
 /// * A file that is no database, damaged, another application's, or of a newer version is an error and left as it is.
 ///
 /// ```

@@ -34,11 +34,11 @@ use crate::managed::Managed;
 /// A store in a directory of Python's `diskcache` 5.6.3, the one that `DiskStore` of Python's `py-key-value-aio` makes:
 /// both languages can use it at the same time. For a store of one's own take [`DiskStore`], which is faster.
 ///
-/// * A new directory is laid out as that `DiskStore` lays it out without `max_size`. The settings of an existing one are
-///   kept to: what is long enough for a file (`disk_min_file_size`, 32,768 characters), how many expired rows a write frees
-///   (`cull_limit`, 10), and with an `eviction_policy` the `size_limit`. Then writes remove other rows, in the order of the
-///   policy, but never the row just written, which Python does. Reads change no row, so that the policies that go by use
-///   know only of Python's.
+/// * A new directory is laid out as that `DiskStore` lays it out without `max_size`. The settings of an existing one
+///   are kept to: what is long enough for a file (`disk_min_file_size`, 32,768 characters), how many expired rows a
+///   write frees (`cull_limit`, 10), and with an `eviction_policy` the `size_limit`. Then writes remove other rows, in
+///   the order of the policy, but never the row just written, which Python does. Reads change no row, so that the
+///   policies that go by use know only of Python's.
 /// * Python reads what it has words for: values that are JSON objects. Other JSON is an error to it; bytes it takes for
 ///   missing. Metadata and revisions it ignores, and drops when it writes.
 /// * A collection whose name holds `::`, ends with `:` or begins with `%` stands under keys of its own, because Python
@@ -47,11 +47,11 @@ use crate::managed::Managed;
 /// * What else is in the directory stays there: [`clear`](crate::Collection::clear) and [`destroy`](crate::Kv::destroy)
 ///   remove records alone. A record that cannot be read, such as one with a `NaN` of Python's or one that diskcache
 ///   pickled, is [`Corrupted`](ErrorKind::Corrupted), can be replaced and deleted, and is listed.
-/// * Entries end at the instant that their document tells, exactly; or where another program has moved it, in the row alone,
-///   at that one. An entry that Python wrote may be listed up to a millisecond longer.
+/// * Entries end at the instant that their document tells, exactly; or where another program has moved it, in the row
+///   alone, at that one. An entry that Python wrote may be listed up to a millisecond longer.
 /// * Writes are transactions for all processes, Python's too. With [`Durability::Process`] a long value may be
-///   missing or damaged after a loss of power, as with diskcache; with [`Durability::Power`] its file is on the disk before
-///   its row. A process that is killed in the middle of a write may leave a file that no row has; diskcache's
+///   missing or damaged after a loss of power, as with diskcache; with [`Durability::Power`] its file is on the disk
+///   before its row. A process that is killed in the middle of a write may leave a file that no row has; diskcache's
 ///   `Cache.check(fix=True)` removes it.
 /// * Listing [collections](crate::Kv::collections) reads all keys of the directory.
 /// * Python's `MultiDiskStore` has a directory for each collection, whose keys do not tell it; it is not read.
@@ -94,8 +94,8 @@ impl DiskStore {
         Self::diskcache_with_options(dir, DiskOptions::default())
     }
 
-    /// The same, kept so. [`max_file_bytes`](DiskOptions::max_file_bytes) is about the database, in which long values are
-    /// not.
+    /// The same, kept so. [`max_file_bytes`](DiskOptions::max_file_bytes) is about the database, in which long values
+    /// are not.
     ///
     /// ```
     /// use std::time::Duration;
@@ -239,7 +239,8 @@ impl Driver for DiskcacheDriver {
         let effort = if keys.len() <= MOST_SHORT { Effort::Short } else { Effort::Long };
         let wanted: Vec<_> = keys.iter().map(|key| Wanted::new(Name::new(collection, key))).collect();
         let files = self.files.clone();
-        // Each by itself, and not one snapshot of all: a file that is gone may have a successor that only later reads see.
+        // Each by itself, and not one snapshot of all: a file that is gone may have a successor that only later reads
+        // see.
         let work = move |reader: &Reader<'_>| {
             let table = reading(reader, &files);
             wanted.iter().map(|wanted| table.get(wanted)).collect()

@@ -14,8 +14,8 @@ use crate::managed::Managed;
 
 /// A store in this process's memory: as fast as a sharded map, bounded by entries and by bytes if wished.
 ///
-/// A hit allocates nothing. Expired entries are freed with the writes, and by [`cull`](crate::Kv::cull); where a bound is
-/// met, an entry that was not read for a while gives way, never the one just written.
+/// A hit allocates nothing. Expired entries are freed with the writes, and by [`cull`](crate::Kv::cull); where a bound
+/// is met, an entry that was not read for a while gives way, never the one just written.
 ///
 /// ```
 /// use kv_sync::Kv;

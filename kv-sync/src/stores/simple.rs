@@ -17,8 +17,8 @@ use kv_core::{
 use crate::driver::{Context, Driver, written};
 use crate::managed::Managed;
 
-/// A store in one ordered map of this process: the smallest that keeps the whole contract, to read before writing a driver
-/// of one's own, and for tests that want listings in order. For speed, or with bounds, take
+/// A store in one ordered map of this process: the smallest that keeps the whole contract, to read before writing a
+/// driver of one's own, and for tests that want listings in order. For speed, or with bounds, take
 /// [`MemoryStore`](super::MemoryStore).
 ///
 /// ```
@@ -52,8 +52,8 @@ impl Default for SimpleStore {
 #[derive(Debug, Default)]
 pub struct SimpleDriver {
     collections: Mutex<Collections>,
-    /// Writes until expired entries are looked for again: as many as there were entries, so that it costs a write little
-    /// and the map is never more than half expired for long.
+    /// Writes until expired entries are looked for again: as many as there were entries, so that it costs a write
+    /// little and the map is never more than half expired for long.
     writes_to_sweep: AtomicUsize,
 }
 

@@ -42,8 +42,8 @@ impl<T, C: Codec> fmt::Debug for TypedEntryPager<T, C> {
 
 /// Listing and care.
 impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T, C> {
-    /// Lists live entries with their keys, one page of them, with a result for each entry: one that does not fit does not
-    /// hide the others. Where that counts as missing it is left out.
+    /// Lists live entries with their keys, one page of them, with a result for each entry: one that does not fit does
+    /// not hide the others. Where that counts as missing it is left out.
     ///
     /// # Errors
     ///

@@ -131,8 +131,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
     ///
     /// # Errors
     ///
-    /// Those of [`put`](Self::put), and [`Decode`](kv_core::ErrorKind::Decode) if the old value does not fit the type; it
-    /// is replaced all the same.
+    /// Those of [`put`](Self::put), and [`Decode`](kv_core::ErrorKind::Decode) if the old value does not fit the type;
+    /// it is replaced all the same.
     pub fn get_and_put(&self, key: &str, value: &T) -> Result<Option<T>> {
         let encoded = self.encode(key, value, "get_and_put")?;
         let notes = self.shape.noted(Metadata::new());
@@ -148,8 +148,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
     ///
     /// # Errors
     ///
-    /// Those of [`get`](Self::get) and [`put`](Self::put), and [`Contended`](kv_core::ErrorKind::Contended) where others
-    /// write all the time.
+    /// Those of [`get`](Self::get) and [`put`](Self::put), and [`Contended`](kv_core::ErrorKind::Contended) where
+    /// others write all the time.
     pub fn update(&self, key: &str, mut change: impl FnMut(Option<T>) -> Option<T> + Send) -> Result<Option<T>> {
         self.collection.replace(key, |before| {
             let old = self.decode(key, before, "update")?;
@@ -179,8 +179,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync, C: Codec> TypedCollection<T,
         self.collection.persist(key)
     }
 
-    /// Gives a live entry these notes in place of its old ones, its value and the note of its version untouched; answers
-    /// whether there was one.
+    /// Gives a live entry these notes in place of its old ones, its value and the note of its version untouched;
+    /// answers whether there was one.
     ///
     /// # Errors
     ///

@@ -53,8 +53,8 @@ use crate::store::Store;
 /// * right: around what fails together, which is one backend. Wrong: around a routing wrapper, where one backend's
 ///   outage closes the way to the others;
 /// * within a fallback, so that the second store is asked at once while the first is down;
-/// * within [`ConcurrencyLimit`](super::ConcurrencyLimit). Around it, calls that the full queue turns away, or that wait
-///   there too long, are time-outs, and so failures of a backend that is only busy;
+/// * within [`ConcurrencyLimit`](super::ConcurrencyLimit). Around it, calls that the full queue turns away, or that
+///   wait there too long, are time-outs, and so failures of a backend that is only busy;
 /// * for the order with [`Retry`](super::Retry), see there.
 ///
 /// # Different from Python

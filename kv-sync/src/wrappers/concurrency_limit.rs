@@ -18,8 +18,8 @@ use places::Places;
 ///
 /// A call that waited too long (5 s by default) fails as [`Timeout`](ErrorKind::Timeout), and one that would be one too
 /// many in the queue fails at once, likewise. Neither reached the store, so that no write of unknown outcome is among
-/// them. A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) bounds the waiting too. `close`
-/// takes no place and never waits.
+/// them. A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) bounds the waiting too.
+/// `close` takes no place and never waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,8 +44,8 @@ use places::Places;
 ///
 /// * within a cache, or hits wait for the calls that miss;
 /// * within [`Retry`](super::Retry), so that a call that pauses between attempts holds no place. Around it, it does;
-/// * around [`CircuitBreaker`](super::CircuitBreaker), which takes a time-out for an outage. Within it, calls that the full
-///   queue turns away open the circuit of a backend that is only busy.
+/// * around [`CircuitBreaker`](super::CircuitBreaker), which takes a time-out for an outage. Within it, calls that the
+///   full queue turns away open the circuit of a backend that is only busy.
 ///
 /// # Different from Python
 ///

@@ -24,8 +24,8 @@ const REVISION: &str = "default of a missing record";
 /// it ends then.
 ///
 /// The default has a revision, which stands for "not stored": a put on that condition is one on the condition that
-/// there is none, and a delete on it succeeds where nothing is stored. An error, as of a store that cannot be reached or
-/// a record that cannot be read, stays an error.
+/// there is none, and a delete on it succeeds where nothing is stored. An error, as of a store that cannot be reached
+/// or a record that cannot be read, stays an error.
 ///
 /// ```
 /// use kv_sync::{KeyFilter, Kv};
@@ -62,8 +62,8 @@ const REVISION: &str = "default of a missing record";
 ///
 /// # Different from Python
 ///
-/// Python gives its default to get, get_many, ttl and ttl_many; it has no other reading operations. It cannot be kept to
-/// one collection.
+/// Python gives its default to get, get_many, ttl and ttl_many; it has no other reading operations. It cannot be kept
+/// to one collection.
 #[derive(Clone)]
 pub struct DefaultValue<S> {
     store: S,

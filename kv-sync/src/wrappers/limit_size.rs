@@ -17,8 +17,9 @@ const LONGEST_INTEGER: usize = 20;
 ///
 /// The size is that of the encoded value: a JSON document's text as it is sent to the store (compact as this library
 /// writes it), or the bytes of a bytes value. Notes and names are not counted. A value that is too large answers
-/// [`TooLarge`](kv_core::ErrorKind::TooLarge), one that is too small [`InvalidValue`](kv_core::ErrorKind::InvalidValue).
-/// Of a batch with such a value none is written, and the error names its key.
+/// [`TooLarge`](kv_core::ErrorKind::TooLarge), one that is too small
+/// [`InvalidValue`](kv_core::ErrorKind::InvalidValue). Of a batch with such a value none is written, and the error
+/// names its key.
 ///
 /// It holds for every way to write a value: put, put_many, get_and_put, compare_and_swap, update, increment and append.
 /// What append makes is measured whole. What is there already is read whatever its size.

@@ -54,13 +54,14 @@ mod within;
 ///
 /// # Order
 ///
-/// It tells what reaches it, under the names it is given: around a cache what the program asked, within it what the cache
-/// missed; around a retrying wrapper a call once, within it every attempt. What the wrappers within it tell stands in its
-/// span. Wrong is to ask for values around encryption: plain text then stands in the log.
+/// It tells what reaches it, under the names it is given: around a cache what the program asked, within it what the
+/// cache missed; around a retrying wrapper a call once, within it every attempt. What the wrappers within it tell
+/// stands in its span. Wrong is to ask for values around encryption: plain text then stands in the log.
 ///
 /// # Different from Python
 ///
-/// Python logs the start and the end of a call as text, at `INFO`, and its values always: its `log_values` is never asked.
+/// Python logs the start and the end of a call as text, at `INFO`, and its values always: its `log_values` is never
+/// asked.
 #[derive(Debug, Clone)]
 pub struct Logging<S> {
     store: S,

@@ -13,8 +13,8 @@ use crate::store::Store;
 /// Refuses every write, and leaves reads and listings as they are.
 ///
 /// What could change what is stored answers [`ReadOnly`](kv_core::ErrorKind::ReadOnly) and does not reach the store:
-/// put, put_many, delete, delete_many, every change (increment, append, take, get_and_put, touch, persist, set_metadata,
-/// compare_and_swap, update), clear, destroy and cull. Empty batches are refused as well.
+/// put, put_many, delete, delete_many, every change (increment, append, take, get_and_put, touch, persist,
+/// set_metadata, compare_and_swap, update), clear, destroy and cull. Empty batches are refused as well.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -15,9 +15,9 @@ use crate::store::Store;
 ///
 /// * Only errors that say a retry can help ([`Error::is_retryable`](kv_core::Error::is_retryable)): no connection, no
 ///   answer in time, too many rivals.
-/// * A write whose outcome is unknown is repeated only if that changes neither what is stored nor what is answered: a put
-///   without a condition, and put_many. Conditional writes, deletes and changes (increment, take, ...) are then told to
-///   the caller, since a repeated one might answer for the first.
+/// * A write whose outcome is unknown is repeated only if that changes neither what is stored nor what is answered: a
+///   put without a condition, and put_many. Conditional writes, deletes and changes (increment, take, ...) are then
+///   told to the caller, since a repeated one might answer for the first.
 /// * clear, destroy and cull are never repeated: they may be many steps, some of which were taken before the one that
 ///   failed, so that a repeated one would count only what was left.
 /// * The error of the last attempt is given, marked as of unknown outcome if one of the attempts was.
@@ -25,10 +25,10 @@ use crate::store::Store;
 /// Pauses grow by half to twice, up to a limit, each with chance in it, so that many clients do not come back at once.
 /// By default there are 3 retries, with pauses from 50 ms to 2 s, and no new attempt after 10 s.
 ///
-/// A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) is for the call: no pause begins that
-/// would end later than so long after the first attempt, whatever the budget. Each attempt is handed it whole, so that
-/// the call takes less than twice as long where the store keeps it. It follows that a call is not repeated that took all
-/// of its own time: what is to be the limit of an attempt is given to the store, or to a
+/// A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) is for the call: no pause begins
+/// that would end later than so long after the first attempt, whatever the budget. Each attempt is handed it whole, so
+/// that the call takes less than twice as long where the store keeps it. It follows that a call is not repeated that
+/// took all of its own time: what is to be the limit of an attempt is given to the store, or to a
 /// [`Timeout`](super::Timeout) within.
 ///
 /// ```
@@ -60,13 +60,12 @@ use crate::store::Store;
 ///
 /// * around [`CircuitBreaker`](super::CircuitBreaker) it waits for the breaker to let calls through again; within it,
 ///   the breaker sees a failure only when all attempts failed: mostly what is wanted;
-/// * around a wrapper that times calls out, each attempt has that time; within it, all attempts together: then the budget
-///   ought to be shorter;
+/// * around a wrapper that times calls out, each attempt has that time; within it, all attempts together;
 /// * around [`Statistics`](super::Statistics) every attempt is counted, within it every call;
-/// * right: within a wrapper that writes to two stores ([`Mirror`](super::Mirror), [`Fallback`](super::Fallback)), around
-///   each of the two. Wrong: around such a wrapper. An error of the first store has then been dealt with: the second was
-///   asked, or may have taken the write, and is written again with every repetition; an error of the second is noted
-///   there and never seen here, so that it is not repeated at all.
+/// * right: within a wrapper that writes to two stores ([`Mirror`](super::Mirror), [`Fallback`](super::Fallback)),
+///   around each of the two. Wrong: around such a wrapper. An error of the first store has then been dealt with: the
+///   second was asked, or may have taken the write, and is written again with every repetition; an error of the second
+///   is noted there and never seen here, so that it is not repeated at all.
 ///
 /// # Different from Python
 ///

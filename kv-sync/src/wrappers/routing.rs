@@ -26,8 +26,8 @@ pub use by_table::{ByTable, CollectionRouting};
 /// only what is routed to it, so that what stands elsewhere under the same name does not show twice. `ping`, `setup`,
 /// `close`, `cull` and `destroy` go to all stores; the first error ends them, but for `close`, which closes them all.
 ///
-/// It can do what all of its stores can, and its limits are the narrowest of theirs. A store is asked for what it can do
-/// even where others cannot, but for `collections`, `cull` and `destroy`, which are
+/// It can do what all of its stores can, and its limits are the narrowest of theirs. A store is asked for what it can
+/// do even where others cannot, but for `collections`, `cull` and `destroy`, which are
 /// [`Unsupported`](kv_core::ErrorKind::Unsupported) unless all stores can.
 ///
 /// The default collection and the clock are those of the store for the rest.

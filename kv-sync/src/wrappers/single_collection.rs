@@ -18,8 +18,8 @@ use crate::store::Store;
 /// Stores all collections in one collection of the store, so that a backend where collections are dear (a table, an
 /// index, a file each) needs but one.
 ///
-/// The key `alice` of the collection `users` is stored as `users__alice`. A collection name that holds `__` or ends with
-/// `_` would make that ambiguous; it is stored with every `_` as `_-`, behind a `__`: of `a__b` the key `k` is
+/// The key `alice` of the collection `users` is stored as `users__alice`. A collection name that holds `__` or ends
+/// with `_` would make that ambiguous; it is stored with every `_` as `_-`, behind a `__`: of `a__b` the key `k` is
 /// `__a_-_-b__k`. So no two names are ever one record. Listings and errors give the callers' names; a key of the
 /// collection that is none of these forms is never read, listed, counted, cleared or destroyed.
 ///

@@ -16,10 +16,11 @@ mod workers;
 
 /// Ends every call in time, whether the store answers or not.
 ///
-/// A call that has no answer within the limit answers [`Timeout`](kv_core::ErrorKind::Timeout). For a write the error says
-/// that its fate is [unknown](kv_core::Error::outcome_unknown): it may have happened, or happen yet. The limit is also handed
-/// to the store as the call's own [time-out](kv_core::CallOptions), where the caller's is not shorter; a shorter one of the
-/// caller's is kept here too. What the first use takes to set the store up counts as part of that call.
+/// A call that has no answer within the limit answers [`Timeout`](kv_core::ErrorKind::Timeout). For a write the error
+/// says that its fate is [unknown](kv_core::Error::outcome_unknown): it may have happened, or happen yet. The limit is
+/// also handed to the store as the call's own [time-out](kv_core::CallOptions), where the caller's is not shorter; a
+/// shorter one of the caller's is kept here too. What the first use takes to set the store up counts as part of that
+/// call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,21 +42,21 @@ mod workers;
 ///
 /// In kv-async a call that is late is dropped, and nothing is left of it here. In kv-sync nobody can end a call from
 /// outside; it goes on in a thread of its own after its caller was answered. There are at most
-/// [so many](Self::with_max_stragglers) threads, 64 unless told otherwise. When all are taken, a call waits for one, within
-/// its limit; when all are taken by calls that nobody waits for any more, it is refused at once. A call that was refused
-/// or waited in vain was never sent, so that its error does not say that its fate is unknown.
+/// [so many](Self::with_max_stragglers) threads, 64 unless told otherwise. When all are taken, a call waits for one,
+/// within its limit; when all are taken by calls that nobody waits for any more, it is refused at once. A call that was
+/// refused or waited in vain was never sent, so that its error does not say that its fate is unknown.
 ///
 /// # Cost
 ///
-/// In kv-async a timer. In kv-sync a copy of what is sent, and the way to another thread and back, some 10 to 20 us: put
-/// it around stores that are far away, and prefer their own time-outs where they have them. Threads end when they had
-/// nothing to do for ten seconds, and when the wrapper is dropped.
+/// In kv-async a timer. In kv-sync a copy of what is sent, and the way to another thread and back, some 10 to 20 us:
+/// put it around stores that are far away, and prefer their own time-outs where they have them. Threads end when they
+/// had nothing to do for ten seconds, and when the wrapper is dropped.
 ///
 /// # Order
 ///
 /// * right: a retrying wrapper around `Timeout`: every attempt has its limit;
-/// * `Timeout` around a retrying wrapper limits all attempts together, and is right too, if its limit has room for them.
-///   Wrong is the limit of one attempt there: the first that hangs is the last.
+/// * `Timeout` around a retrying wrapper limits all attempts together, and is right too, if its limit has room for
+///   them. Wrong is the limit of one attempt there: the first that hangs is the last.
 ///
 /// # Different from Python
 ///

@@ -13,7 +13,8 @@ use kv_core::{
 use super::prefix::Prefix;
 use crate::store::Store;
 
-/// What a wrapper does that keeps a collection's keys behind a prefix. Names are the caller's, in answers and errors too.
+/// What a wrapper does that keeps a collection's keys behind a prefix. Names are the caller's, in answers and errors
+/// too.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Under<'a, S> {
     pub(super) store: &'a S,

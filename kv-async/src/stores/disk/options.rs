@@ -14,8 +14,8 @@ pub enum Durability {
     /// writes may be missing; what is there is sound.
     #[default]
     Process,
-    /// A loss of power too: the disk has the write, which takes it 10 to 100 times as long. Writers that wait for the disk
-    /// together are served together.
+    /// A loss of power too: the disk has the write, which takes it 10 to 100 times as long. Writers that wait for the
+    /// disk together are served together.
     Power,
 }
 
@@ -40,11 +40,11 @@ pub struct DiskOptions {
     /// [`readers`](Self::readers) have equal shares, of 64 KiB at least. 32 MiB unless told otherwise.
     pub cache_bytes: u64,
     /// The bytes that the file may grow to, at least 128 KiB; no limit of ours if `None`. A write that would exceed it
-    /// answers [`ErrorKind::Full`]. The write-ahead log beside the file, 4 MiB as a rule, is not counted, and a file that
-    /// is larger already stays as it is.
+    /// answers [`ErrorKind::Full`]. The write-ahead log beside the file, 4 MiB as a rule, is not counted, and a file
+    /// that is larger already stays as it is.
     pub max_file_bytes: Option<u64>,
-    /// How long a call waits for a lock that another process holds, unless the call has a time-out of its own; 5 seconds
-    /// unless told otherwise.
+    /// How long a call waits for a lock that another process holds, unless the call has a time-out of its own; 5
+    /// seconds unless told otherwise.
     pub busy_timeout: Duration,
     /// The most connections for reading that are kept open while nobody reads, at least 1; 8 unless told otherwise.
     pub readers: usize,

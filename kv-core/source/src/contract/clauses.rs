@@ -43,7 +43,8 @@ pub const CLAUSES: &[(&str, &str)] = &[
     ("L8", "an async handle outlives its runtime"),
 ];
 
-/// The clauses that no check can see from outside, or not wholly: the number, where this project holds it, and why there.
+/// The clauses that no check can see from outside, or not wholly: the number, where this project holds it, and why
+/// there.
 pub const HELD_ELSEWHERE: &[(&str, &str, &str)] = &[
     ("T3", "tests of the servers: the expiry that the server was given", "only the backend can tell what it was given"),
     ("C1", "tests of the formats and of interop", "a record of another program needs that program"),

@@ -23,9 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All clauses at once: whatever is done in whatever order, the store answers as the reference does.
 ///
-/// A sequence that the store answers otherwise is made as short as it goes and printed, with the seed. The seed is a fixed
-/// one, unless the environment variable `KV_CONTRACT_SEED` gives a number; `KV_CONTRACT_SEQUENCES` changes how many
-/// sequences are tried.
+/// A sequence that the store answers otherwise is made as short as it goes and printed, with the seed. The seed is a
+/// fixed one, unless the environment variable `KV_CONTRACT_SEED` gives a number; `KV_CONTRACT_SEQUENCES` changes how
+/// many sequences are tried.
 #[maybe_async::maybe_async]
 pub async fn random_operations_agree_with_the_reference(case: &Case<'_>) -> Held {
     case.has_conditions()?;

@@ -13,11 +13,11 @@ pub struct Check {
     pub clauses: &'static [&'static str],
 }
 
-/// Makes a test of each check of the suite, for one [`Subject`](crate::contract::Subject): a failure then names the check,
-/// and with it the clause.
+/// Makes a test of each check of the suite, for one [`Subject`](crate::contract::Subject): a failure then names the
+/// check, and with it the clause.
 ///
-/// `skips` names the checks that do not apply to this store; a check that is skipped and not named fails, and so does one
-/// that is named and held. Without it every skip is taken, and printed.
+/// `skips` names the checks that do not apply to this store; a check that is skipped and not named fails, and so does
+/// one that is named and held. Without it every skip is taken, and printed.
 ///
 /// The tests are those of this flavour; where they await, their crate needs tokio with its features `macros` and
 /// `rt-multi-thread`.

@@ -10,7 +10,8 @@ use super::case::{Case, Held, is, ok, refused};
 use super::samples;
 use crate::collection::Collection;
 
-/// V1, V2: JSON of every shape comes back with the same meaning, numbers by exact value, from every operation that reads.
+/// V1, V2: JSON of every shape comes back with the same meaning, numbers by exact value, from every operation that
+/// reads.
 #[maybe_async::maybe_async]
 pub async fn v2_json_comes_back_as_it_was(case: &Case<'_>) -> Held {
     case.keeps()?;
@@ -149,8 +150,8 @@ pub async fn v2_bytes_come_back_as_they_were(case: &Case<'_>) -> Held {
     Ok(())
 }
 
-/// V2: a value of a megabyte, or as large as the store takes, comes back; a larger one is refused as `TooLarge`, and then
-/// nothing is written.
+/// V2: a value of a megabyte, or as large as the store takes, comes back; a larger one is refused as `TooLarge`, and
+/// then nothing is written.
 #[maybe_async::maybe_async]
 pub async fn v2_large_values(case: &Case<'_>) -> Held {
     case.keeps()?;

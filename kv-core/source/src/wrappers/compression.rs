@@ -10,12 +10,12 @@ use crate::store::Store;
 
 /// Stores values compressed: by gzip, as Python does it, by zstd, or by lz4.
 ///
-/// A value of less than 1,024 bytes, and one that does not become shorter, is stored as it is. Each of the forms is read,
-/// whatever is written, so that the algorithm can be changed at any time, and a store that was not compressed can be from
-/// now on; where it holds bytes already, see [`Compressor::with_plain_bytes`].
+/// A value of less than 1,024 bytes, and one that does not become shorter, is stored as it is. Each of the forms is
+/// read, whatever is written, so that the algorithm can be changed at any time, and a store that was not compressed can
+/// be from now on; where it holds bytes already, see [`Compressor::with_plain_bytes`].
 ///
-/// What is damaged is [`Corrupted`](kv_core::ErrorKind::Corrupted), and never given as a value. Nor is what claims to be
-/// longer than a limit, 64 MiB unless told otherwise, and a value longer than that is not taken. Names, instants and
+/// What is damaged is [`Corrupted`](kv_core::ErrorKind::Corrupted), and never given as a value. Nor is what claims to
+/// be longer than a limit, 64 MiB unless told otherwise, and a value longer than that is not taken. Names, instants and
 /// metadata are not compressed.
 ///
 /// ```
@@ -61,9 +61,9 @@ use crate::store::Store;
 /// # Different from Python
 ///
 /// Under gzip, Python and this wrapper read each other's JSON objects; of other JSON values, bytes, zstd and lz4 Python
-/// knows nothing. Python gives what it cannot decompress to the caller as if it were the value, never stops, stores what
-/// does not become shorter, and does not compress a user's object that has the name `__compressed_data__`, and may then
-/// decompress it. Here such an object comes back as it was; one that Python has stored is `Corrupted`.
+/// knows nothing. Python gives what it cannot decompress to the caller as if it were the value, never stops, stores
+/// what does not become shorter, and does not compress a user's object that has the name `__compressed_data__`, and may
+/// then decompress it. Here such an object comes back as it was; one that Python has stored is `Corrupted`.
 pub type Compression<S> = Transformed<S, Compressing>;
 
 /// What [`Compression`] does to values.

@@ -21,8 +21,9 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 /// * A copy ends no later than its entry does, and no later than the longest TTL: 30 minutes, or
 ///   [`with_max_ttl`](Self::with_max_ttl). That is also how long a write past this wrapper, by another program or
 ///   process, may stay unseen.
-/// * After a write through this wrapper no read through it answers what was before, however reads and writes overlap and
-///   whatever becomes of the near store. While a write goes on, reads of its name ask the far store, and keep nothing.
+/// * After a write through this wrapper no read through it answers what was before, however reads and writes overlap
+///   and whatever becomes of the near store. While a write goes on, reads of its name ask the far store, and keep
+///   nothing.
 /// * Everything that writes, conditions and changes included, goes to the far store and is judged there; a copy has the
 ///   revision, the instants and the metadata of the entry, so that a conditional write can be built on it. A write that
 ///   meets a conflict drops the copy, so that the next read sees what was in its way.
@@ -30,8 +31,8 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 /// * That there is no entry is remembered only [if wished](Self::with_missing_ttl). `null`, `{}` and empty bytes are
 ///   values, and are kept as any other.
 /// * When the near store fails, the far one is asked; a read fails only if that fails too. With
-///   [`with_stale_on_error`](Self::with_stale_on_error), a copy that is no longer good stands in for a far store that is
-///   out of reach.
+///   [`with_stale_on_error`](Self::with_stale_on_error), a copy that is no longer good stands in for a far store that
+///   is out of reach.
 ///
 /// Listings, counts, `cull` and `ping` are about the far store.
 ///
@@ -69,14 +70,15 @@ use reading::{Answer, Flight, Near, instead, is_outage};
 ///
 /// # Order
 ///
-/// The near store is the cache's own: what is in it is not readable without it, copies that another cache made are of no
-/// use unless it [shares](Self::with_shared_near) them, and `destroy` clears it. It should be bounded. A near store that
-/// can hang belongs in a wrapper that gives up on it.
+/// The near store is the cache's own: what is in it is not readable without it, copies that another cache made are of
+/// no use unless it [shares](Self::with_shared_near) them, and `destroy` clears it. It should be bounded. A near store
+/// that can hang belongs in a wrapper that gives up on it.
 ///
 /// * right: `PassthroughCache(near, Retry(far))`: a hit is not slowed by what guards the far store;
 /// * right: `Encryption(PassthroughCache(near, far))`: copies are as secret as what is stored;
 /// * wrong: `PassthroughCache(near on a shared disk, Encryption(far))`: the copies there are plain text;
-/// * wrong: two caches before one far store in one program: neither knows of the other's writes. Make one, and share it.
+/// * wrong: two caches before one far store in one program: neither knows of the other's writes. Make one, and share
+///   it.
 ///
 /// A write whose fate is unknown drops the copy as any other. If the far store makes it later, after somebody has read
 /// the old entry again, that copy is good for as long as any other.
@@ -139,8 +141,8 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
     }
 
     /// With copies kept for so much longer than they are good, to stand in where the far store is out of reach
-    /// ([`Connection`](ErrorKind::Connection), [`Timeout`](ErrorKind::Timeout)). Neither an entry that has ended nor one
-    /// that was since written through this wrapper is ever answered so.
+    /// ([`Connection`](ErrorKind::Connection), [`Timeout`](ErrorKind::Timeout)). Neither an entry that has ended nor
+    /// one that was since written through this wrapper is ever answered so.
     ///
     /// # Errors
     ///
@@ -152,8 +154,8 @@ impl<N: Store, F: Store> PassthroughCache<N, F> {
     }
 
     /// With copies that other caches made taken for good: those of other processes where the near store is one that
-    /// they share, or of an earlier run where it outlives the process. Then a write here may be followed by a stale read
-    /// of what another cache copied just before.
+    /// they share, or of an earlier run where it outlives the process. Then a write here may be followed by a stale
+    /// read of what another cache copied just before.
     #[must_use]
     pub fn with_shared_near(mut self) -> Self {
         self.is_near_shared = true;

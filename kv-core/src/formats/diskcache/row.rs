@@ -54,8 +54,8 @@ pub enum Place {
     Legacy,
 }
 
-/// The record of that name in a row, where `stored` is the stored form and `expire_time` the column; `None` if the row is
-/// another record's.
+/// The record of that name in a row, where `stored` is the stored form and `expire_time` the column; `None` if the row
+/// is another record's.
 ///
 /// # Errors
 ///

@@ -64,7 +64,8 @@ fn escape_rest(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// This very text, and the rest from the quote after it on; `None` if another stands there, or one with an escape in it.
+/// This very text, and the rest from the quote after it on; `None` if another stands there, or one with an escape in
+/// it.
 #[inline]
 pub(super) fn expected<'a>(text: &'a str, bytes: &'a [u8]) -> Option<(&'a str, &'a [u8])> {
     let rest = bytes.strip_prefix(text.as_bytes())?;

@@ -170,8 +170,8 @@ impl Table<'_> {
         Ok(count)
     }
 
-    /// A page of the names of collections that hold live records. It looks at every key, since only documents tell the odd
-    /// names of Python's.
+    /// A page of the names of collections that hold live records. It looks at every key, since only documents tell the
+    /// odd names of Python's.
     pub(super) fn collections(&self, options: &ListOptions, now: Timestamp) -> Result<Page<String>, Fault> {
         let now = diskcache::seconds(now);
         let cursor = options.cursor.as_ref().map_or("", Cursor::as_str);

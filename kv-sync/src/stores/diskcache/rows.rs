@@ -313,8 +313,8 @@ impl<'c> Table<'c> {
         Ok(Modified::applied(before, after))
     }
 
-    /// Frees a little of what has ended, and makes room in a directory that is to be bounded. What `changes` wrote stays:
-    /// Python's own library would remove it too, if it comes first.
+    /// Frees a little of what has ended, and makes room in a directory that is to be bounded. What `changes` wrote
+    /// stays: Python's own library would remove it too, if it comes first.
     pub(super) fn tidy(&self, settings: &Settings, now: Timestamp, changes: &mut Changes) -> Result<(), Fault> {
         let writes = u32::try_from(changes.written().len()).unwrap_or(u32::MAX);
         let most = settings.cull_limit.saturating_mul(writes);

@@ -55,7 +55,8 @@ fn own_next(stored: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<E
     Ok(document.is_of(name).then(|| document.to_entry(stored)))
 }
 
-/// The entry in what stands under a name's legacy key, which is as well the key of other names: it must say whose it is.
+/// The entry in what stands under a name's legacy key, which is as well the key of other names: it must say whose it
+/// is.
 pub(super) fn legacy(stored: &[u8], name: Name<'_>) -> Option<Entry> {
     let document = formats::decode(stored).ok()?;
     (says_its_names(&document) && document.is_of(name)).then(|| document.to_entry(stored))

@@ -1,5 +1,5 @@
-//! Where work on a database file is done: short reads in place, other reads on a thread of the runtime, writes on a thread
-//! of the file's own.
+//! Where work on a database file is done: short reads in place, other reads on a thread of the runtime, writes on a
+//! thread of the file's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -134,8 +134,8 @@ impl Engine {
         if effort == Effort::Short
             && let Some(answer) = self.shared.read_in_place(&mut work)
         {
-            // A task that only ever finds what it asks for must let others run now and then. A unit of its budget is meant
-            // for less than a read of some microseconds.
+            // A task that only ever finds what it asks for must let others run now and then. A unit of its budget is
+            // meant for less than a read of some microseconds.
             for _ in 0..BUDGET {
                 tokio::task::consume_budget().await;
             }
@@ -159,8 +159,8 @@ impl Engine {
         let (reply, mut answer) = oneshot::channel();
         let queued = Queued { job, steps, deadline, kept: None, progress: Arc::clone(&progress), reply };
         Shared::order(&self.shared, Order::Job(Box::new(queued)))?;
-        // Without a time-out of the call's own the thread keeps time: it works in order, and waits for no lock longer than
-        // the first of its jobs may.
+        // Without a time-out of the call's own the thread keeps time: it works in order, and waits for no lock longer
+        // than the first of its jobs may.
         let answer = match timeout {
             None => answer.await,
             Some(_) => match tokio::time::timeout_at(deadline.into(), &mut answer).await {

@@ -130,8 +130,8 @@ impl Writer {
         }
     }
 
-    /// Runs all jobs in one transaction: what each came to, or why there was no transaction, and then nothing of any was
-    /// kept.
+    /// Runs all jobs in one transaction: what each came to, or why there was no transaction, and then nothing of any
+    /// was kept.
     fn run_together(&mut self, deadline: Instant, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<(), Fault>>, Fault> {
         self.wait_for(deadline.saturating_duration_since(Instant::now()))?;
         self.run("BEGIN IMMEDIATE")?;

@@ -1,8 +1,8 @@
 //! The files of long values, and when they may go.
 //!
-//! A file is written before its row, and goes after its row went, so that no row ever is without its file. Whoever waits
-//! for a write is told when it is kept, and deals with its files then. If nobody waits any more, or the write was undone,
-//! they are in doubt, and the next write looks which of them a row has.
+//! A file is written before its row, and goes after its row went, so that no row ever is without its file. Whoever
+//! waits for a write is told when it is kept, and deals with its files then. If nobody waits any more, or the write was
+//! undone, they are in doubt, and the next write looks which of them a row has.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind as IoErrorKind, Write as _};

@@ -11,8 +11,8 @@ use super::failure::{Effect, is_broken, timed_out, told, unanswered};
 use super::options::RedisOptions;
 use super::within::{STALE, Within};
 
-/// Own rather than `r2d2`'s, which would keep the reason why the server cannot be reached to itself, wait until the end of
-/// the time-out before it says that much, and make connections in threads of its own.
+/// Own rather than `r2d2`'s, which would keep the reason why the server cannot be reached to itself, wait until the end
+/// of the time-out before it says that much, and make connections in threads of its own.
 pub(super) struct Connections {
     client: redis::Client,
     address: String,

@@ -12,8 +12,8 @@ use super::walk::Walk;
 use super::within::Within;
 use crate::driver::Context;
 
-/// Where a listing goes on. The server's answer may hold more keys than a page has room for, and the same cursor need not
-/// give the same keys again: so those that were left over travel along.
+/// Where a listing goes on. The server's answer may hold more keys than a page has room for, and the same cursor need
+/// not give the same keys again: so those that were left over travel along.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Place {

@@ -100,8 +100,8 @@ impl RedisOptions {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] for another scheme (the message lists the valid ones), and for a part that is wrong or
-    /// unknown. The message shows nothing of the URL's user and password.
+    /// [`ErrorKind::Configuration`] for another scheme (the message lists the valid ones), and for a part that is wrong
+    /// or unknown. The message shows nothing of the URL's user and password.
     pub fn from_url(url: &str) -> Result<Self> {
         url::parse(url)
     }
