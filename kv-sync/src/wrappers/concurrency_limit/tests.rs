@@ -58,18 +58,18 @@ fn who_waits_too_long_or_is_one_too_many_is_told() {
     std::thread::scope(|scope| {
         scope.spawn(|| kv.ping().unwrap());
         until(|| faults.held() == 1);
-        let late = kv.put("k", &1).unwrap_err();
+        let (late, closed) = (kv.put("k", &1).unwrap_err(), kv.close());
         assert!(late.message().contains("within 10ms"), "{late}");
         assert_eq!((late.kind(), late.outcome_unknown()), (ErrorKind::Timeout, false));
         assert_eq!(
             (late.operation(), late.collection(), late.key()),
             (Some("put"), Some("default_collection"), Some("k"))
         );
-        kv.close().unwrap();
         let answers = [0, 1].map(|_| scope.spawn(|| kv.put("k", &1).unwrap_err()));
         let answers = answers.map(|answer| answer.join().unwrap().message().to_owned());
         assert!(answers.iter().any(|message| message.contains("within")), "{answers:?}");
         faults.clear();
+        closed.unwrap();
     });
     kv.put("k", &1).unwrap();
     assert_eq!(limit.waiting(), 0);
