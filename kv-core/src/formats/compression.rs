@@ -264,7 +264,7 @@ impl Compressor {
             return Err(corrupted("it is compressed by an algorithm that is not known"));
         }
         let compressed = BASE64_STANDARD.decode(envelope.data.as_ref()).map_err(|_| damaged())?;
-        let plain = codec::gunzip(&compressed, self.limit)?;
+        let plain = self.codecs.gunzip(&compressed, self.limit)?;
         envelope::check_json(&plain)?;
         Ok(Value::from_valid_json(plain))
     }

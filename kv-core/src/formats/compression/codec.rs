@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::ops::RangeInclusive;
 
-use flate2::{Compress, Compression, FlushCompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,7 @@ impl fmt::Display for Algorithm {
 #[derive(Default)]
 pub(super) struct Codecs {
     gzip: Pool<Compress>,
+    gunzip: Pool<Decompress>,
     #[cfg(feature = "compression-zstd")]
     zstd: Pool<zstd::bulk::Compressor<'static>>,
     #[cfg(feature = "compression-zstd")]
@@ -127,11 +128,21 @@ impl Codecs {
         }
     }
 
+    /// Decompresses one gzip member of at most `limit` bytes, with its checksum, and nothing behind it.
+    pub(super) fn gunzip(&self, compressed: &[u8], limit: u32) -> Result<Vec<u8>> {
+        match compressed {
+            [0x1f, 0x8b, 8, 0, _, _, _, _, _, _, body @ ..] => {
+                self.gunzip.with(|| Ok(Decompress::new(false)), |codec| inflate(codec, body, limit))
+            }
+            _ => gunzip(compressed, limit),
+        }
+    }
+
     /// Decompresses what should have `len` bytes, and no more than those.
     pub(super) fn decompress(&self, algorithm: Algorithm, compressed: &[u8], len: u32) -> Result<Vec<u8>> {
         let damaged = || corrupted(format!("its {algorithm} data is damaged"));
         match algorithm {
-            Algorithm::Gzip => gunzip(compressed, len),
+            Algorithm::Gzip => self.gunzip(compressed, len),
             #[cfg(feature = "compression-zstd")]
             Algorithm::Zstd => self.unzstd.with(
                 || zstd::bulk::Decompressor::new().map_err(failed),
@@ -168,8 +179,37 @@ fn gzip(codec: &mut Compress, plain: &[u8], room: usize) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Decompresses one gzip member of at most `limit` bytes, with its checksum, and nothing behind it.
-pub(super) fn gunzip(compressed: &[u8], limit: u32) -> Result<Vec<u8>> {
+/// The rest of a gzip member whose header has no fields, as Python's and ours.
+fn inflate(codec: &mut Decompress, body: &[u8], limit: u32) -> Result<Vec<u8>> {
+    // Deflate makes no more of a byte.
+    const MOST: usize = 1032;
+    let damaged = || corrupted("its gzip data is damaged");
+    let (deflated, trailer) = body.split_last_chunk::<8>().ok_or_else(damaged)?;
+    let [c0, c1, c2, c3, l0, l1, l2, l3] = *trailer;
+    let len = u32::from_le_bytes([l0, l1, l2, l3]);
+    if len > limit {
+        return Err(bomb(limit));
+    }
+    let len = len as usize;
+    if len > deflated.len().saturating_mul(MOST) {
+        return Err(damaged());
+    }
+    codec.reset(false);
+    // With room for more, which there must not be.
+    let mut plain = Vec::with_capacity(len + 1);
+    let status = codec.decompress_vec(deflated, &mut plain, FlushDecompress::Finish).map_err(|_| damaged())?;
+    let is_whole = status == Status::StreamEnd;
+    if is_whole && usize::try_from(codec.total_in()) != Ok(deflated.len()) {
+        return Err(corrupted("something stands behind its gzip data"));
+    }
+    if !is_whole || plain.len() != len || crc32fast::hash(&plain) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err(damaged());
+    }
+    Ok(plain)
+}
+
+/// One whose header may have fields.
+fn gunzip(compressed: &[u8], limit: u32) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let mut reader = flate2::bufread::GzDecoder::new(compressed).take(u64::from(limit) + 1);
     reader.read_to_end(&mut plain).map_err(|_| corrupted("its gzip data is damaged"))?;
