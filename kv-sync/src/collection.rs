@@ -111,7 +111,10 @@ impl Collection {
     ///
     /// [`Corrupted`](kv_core::ErrorKind::Corrupted) if the record cannot be read.
     pub fn get_entry(&self, key: &str) -> Result<Option<Entry>> {
-        self.store.get(self.at(key), &self.reading())
+        match self.store.at_hand(self.at(key)) {
+            Some(entry) => Ok(entry),
+            None => self.store.get(self.at(key), &self.reading()),
+        }
     }
 
     /// Reads a bytes value.

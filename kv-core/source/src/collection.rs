@@ -110,7 +110,10 @@ impl Collection {
     ///
     /// [`Corrupted`](kv_core::ErrorKind::Corrupted) if the record cannot be read.
     pub async fn get_entry(&self, key: &str) -> Result<Option<Entry>> {
-        self.store.get(self.at(key), &self.reading()).await
+        match self.store.at_hand(self.at(key)) {
+            Some(entry) => Ok(entry),
+            None => self.store.get(self.at(key), &self.reading()).await,
+        }
     }
 
     /// Reads a bytes value.
