@@ -1,39 +1,27 @@
 //! Get-or-insert by several processes at the same time.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::env;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use kv_core::{InsertOptions, KeyFilter, LEASES, Result};
 
-/// The part that this program plays when it is started as a child, and the file to play it on.
-const ROLE: &str = "KV_COMPUTE_ROLE";
-const FILE: &str = "KV_COMPUTE_FILE";
-
 const PROCESSES: i64 = 4;
 const TICK: Duration = Duration::from_millis(10);
 
-/// Starts this program again, running [`child`] alone.
 fn start(role: &str, file: &Path) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(ROLE, role)
-        .env(FILE, file)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    kv_tests::child::start(role, file).unwrap()
 }
 
 /// No test of its own: what [`start`] runs in another process.
 #[test]
 fn child() {
-    let (Ok(role), Ok(file)) = (env::var(ROLE), env::var(FILE)) else { return };
+    let Some((role, file)) = kv_tests::child::role() else { return };
     match role.as_str() {
-        "sync" => compute_sync(Path::new(&file)),
-        "async" => runtime().block_on(compute_async(Path::new(&file))),
-        "die" => die(Path::new(&file)),
+        "sync" => compute_sync(&file),
+        "async" => runtime().block_on(compute_async(&file)),
+        "die" => die(&file),
         other => panic!("no such role: {other}"),
     }
 }

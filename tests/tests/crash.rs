@@ -2,41 +2,29 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
-use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
 use kv_core::{KeyFilter, PutOptions};
 
-/// The part that this program plays when it is started as a child, and the file to play it on.
-const ROLE: &str = "KV_CRASH_ROLE";
-const FILE: &str = "KV_CRASH_FILE";
-
 const BATCH: u64 = 50;
 
-/// Starts this program again, running [`child`] alone.
 fn start(role: &str, file: &Path) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(ROLE, role)
-        .env(FILE, file)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+    kv_tests::child::start(role, file).unwrap()
 }
 
 /// No test of its own: what [`start`] runs in another process.
 #[test]
 fn child() {
-    let (Ok(role), Ok(file)) = (env::var(ROLE), env::var(FILE)) else { return };
+    let Some((role, file)) = kv_tests::child::role() else { return };
     match role.as_str() {
-        "write-sync" => write_batches_sync(Path::new(&file)),
-        "write-async" => runtime().block_on(write_batches_async(Path::new(&file))),
-        "count-sync" => count_sync(Path::new(&file)),
-        "count-async" => runtime().block_on(count_async(Path::new(&file))),
+        "write-sync" => write_batches_sync(&file),
+        "write-async" => runtime().block_on(write_batches_async(&file)),
+        "count-sync" => count_sync(&file),
+        "count-async" => runtime().block_on(count_async(&file)),
         other => panic!("no such role: {other}"),
     }
 }

@@ -210,8 +210,8 @@ impl Slots {
     /// where the condition does not hold.
     #[inline]
     pub(super) fn put(&mut self, slot: Slot, condition: &Condition, now: Now) -> Result<Option<Slot>, Slot> {
-        let names = slot.entry.names();
-        match self.table.find_mut(spread(slot.hash), |old| old.is_named(slot.hash, names)) {
+        let (names, due) = (slot.entry.names(), slot.due);
+        let replaced = match self.table.find_mut(spread(slot.hash), |old| old.is_named(slot.hash, names)) {
             Some(old) => {
                 let live = (!old.has_ended(now)).then_some(&old.entry);
                 if !holds(condition, live) {
@@ -221,23 +221,22 @@ impl Slots {
                     slot.entry.mark_used();
                 }
                 self.bytes = self.bytes - old.cost() + slot.cost();
-                self.next_due = self.next_due.min(slot.due);
-                self.round_due = self.round_due.min(slot.due);
-                Ok(Some(std::mem::replace(old, slot)))
+                Some(std::mem::replace(old, slot))
             }
             None if holds(condition, None) => {
                 self.bytes += slot.cost();
-                self.next_due = self.next_due.min(slot.due);
-                self.round_due = self.round_due.min(slot.due);
                 if self.table.len() == self.table.capacity() {
                     // It may grow, or be put in order where it stands.
                     self.restart();
                 }
                 self.table.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
-                Ok(None)
+                None
             }
-            None => Err(slot),
-        }
+            None => return Err(slot),
+        };
+        self.next_due = self.next_due.min(due);
+        self.round_due = self.round_due.min(due);
+        Ok(replaced)
     }
 
     /// A hand's next bucket. The number of buckets is a power of two, and may have changed since the hand moved.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kv_core::{
     Atomicity, CallOptions, Capabilities, Change, Condition, Decision, DeleteOutcome, Description, Entry, KeyFilter,
-    ListOptions, Listed, Listing, Modified, Name, Page, PutOutcome, Record, Result, Stability, Timestamp, Written,
+    ListOptions, Listed, Listing, Modified, Name, OwnedChange, OwnedKeys, OwnedName, Page, PutOutcome, Record, Result,
+    Stability, Timestamp, Written,
 };
 
 use crate::driver::{Context, Driver, written};
@@ -31,9 +32,8 @@ pub(crate) use engine::{Effort, Engine, run_blocking};
 pub(crate) use fault::Fault;
 pub(crate) use group::Steps;
 pub use options::{DiskOptions, Durability};
-pub(crate) use owned::OwnedChange;
 
-use owned::{OwnedKeys, OwnedName, OwnedRecords};
+use owned::OwnedRecords;
 
 /// A store in one SQLite file, for several processes at once.
 ///
@@ -223,7 +223,7 @@ impl Driver for DiskDriver {
         call: &CallOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
         let effort = if keys.len() <= MOST_SHORT { Effort::Short } else { Effort::Long };
-        let keys = OwnedKeys::new(collection, keys);
+        let keys = OwnedKeys::new(collection, keys.iter().copied());
         let work = move |reader: &Reader<'_>| {
             let mut answers = Vec::with_capacity(keys.len());
             // One snapshot for all, and the locks of one.
@@ -293,7 +293,7 @@ impl Driver for DiskDriver {
     }
 
     async fn delete_many(&self, collection: &str, keys: &[&str], cx: Context<'_>) -> Result<Vec<Result<bool>>> {
-        let (keys, now) = (OwnedKeys::new(collection, keys), cx.now);
+        let (keys, now) = (OwnedKeys::new(collection, keys.iter().copied()), cx.now);
         let job = move |connection: &rusqlite::Connection| {
             let mut statement = rows::deleting(connection)?;
             let mut answers = Vec::with_capacity(keys.len());
@@ -318,7 +318,7 @@ impl Driver for DiskDriver {
     }
 
     async fn modify(&self, name: Name<'_>, change: &Change<'_>, cx: Context<'_>) -> Result<Modified> {
-        let (name, change) = (OwnedName::new(name), OwnedChange::new(change)?);
+        let (name, change) = (OwnedName::new(name), OwnedChange::new(change));
         let (now, revision, swept) = (cx.now, cx.fresh_revision(), self.to_sweep(1));
         let job = move |connection: &rusqlite::Connection| {
             sweep(connection, now, swept)?;

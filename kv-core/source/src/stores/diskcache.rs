@@ -15,7 +15,7 @@ use kv_core::formats::Stamp;
 use kv_core::formats::diskcache::{DATABASE, Settings, sql};
 use kv_core::{
     CallOptions, Capabilities, Change, Condition, DeleteOutcome, Description, Entry, Error, ErrorKind, KeyFilter,
-    ListOptions, Listed, Modified, Name, Page, PutOutcome, Record, Result, Stability, Timestamp, Written,
+    ListOptions, Listed, Modified, Name, OwnedChange, Page, PutOutcome, Record, Result, Stability, Timestamp, Written,
 };
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -23,9 +23,7 @@ use rusqlite::Connection;
 use self::files::{Changes, Files, NewFile};
 use self::record::{Draft, Wanted};
 use self::rows::Table;
-use super::disk::{
-    DiskOptions, DiskStore, Durability, Effort, Engine, Fault, Opening, OwnedChange, Reader, Steps, run_blocking,
-};
+use super::disk::{DiskOptions, DiskStore, Durability, Effort, Engine, Fault, Opening, Reader, Steps, run_blocking};
 use crate::driver::{Context, Driver};
 use crate::managed::Managed;
 
@@ -339,7 +337,7 @@ impl Driver for DiskcacheDriver {
     }
 
     async fn modify(&self, name: Name<'_>, change: &Change<'_>, cx: Context<'_>) -> Result<Modified> {
-        let (wanted, change) = (Wanted::new(name), OwnedChange::new(change)?);
+        let (wanted, change) = (Wanted::new(name), OwnedChange::new(change));
         let (now, revision, files, settings) = (cx.now, cx.fresh_revision(), self.files.clone(), *self.settings.lock());
         let job = move |connection: &Connection| {
             let (table, mut changes) = (Table::new(connection, &files), Changes::new(&files));

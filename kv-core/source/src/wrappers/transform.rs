@@ -4,8 +4,8 @@ use std::fmt;
 
 use kv_core::{
     Atomicity, CallOptions, Capabilities, Change, Condition, DeleteOptions, DeleteOutcome, Description, Entry, Error,
-    Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, Page, PutItem, PutOptions, PutOutcome, Result,
-    Timestamp, Value, ValueRef, Written,
+    Expiry, GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, OwnedName, Page, PutItem, PutOptions,
+    PutOutcome, Result, Timestamp, Value, ValueRef, Written,
 };
 
 use crate::flavour;
@@ -89,9 +89,8 @@ impl<S: Store, T: Transform> Transformed<S, T> {
         if !spent.is_too_much_with(value) {
             return self.transform.encode(name, value).map_err(fail);
         }
-        let (transform, value) = (self.transform.clone(), value.to_value());
-        let (collection, key) = (name.collection.to_owned(), name.key.to_owned());
-        let work = move || transform.encode(Name::new(&collection, &key), value.as_ref());
+        let (transform, own, value) = (self.transform.clone(), OwnedName::new(name), value.to_value());
+        let work = move || transform.encode(own.get(), value.as_ref());
         flavour::compute(work).await.map_err(fail)
     }
 
@@ -108,9 +107,8 @@ impl<S: Store, T: Transform> Transformed<S, T> {
         if !spent.is_too_much_with(entry.value()) {
             return decode(&self.transform, name, entry).map_err(fail);
         }
-        let transform = self.transform.clone();
-        let (collection, key) = (name.collection.to_owned(), name.key.to_owned());
-        let work = move || decode(&transform, Name::new(&collection, &key), entry);
+        let (transform, own) = (self.transform.clone(), OwnedName::new(name));
+        let work = move || decode(&transform, own.get(), entry);
         flavour::compute(work).await.map_err(fail)
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kv_core::{
     CallOptions, Capabilities, Change, DeleteOptions, DeleteOutcome, Description, Entry, Error, ErrorKind, Expiry,
-    GetOptions, KeyFilter, ListOptions, Listed, Metadata, Modified, Name, Page, PutItem, PutOptions, PutOutcome,
-    Result, Value, ValueRef, Written,
+    GetOptions, KeyFilter, ListOptions, Listed, Modified, Name, OwnedChange, OwnedKeys, OwnedName, Page, PutItem,
+    PutOptions, PutOutcome, Result, Value, ValueRef, Written,
 };
 
 use super::workers::Unanswered;
@@ -47,73 +47,6 @@ impl<S: Store> Timeout<S> {
     }
 }
 
-/// A name to take along.
-struct OwnName {
-    collection: String,
-    key: String,
-}
-
-impl OwnName {
-    fn of(name: Name<'_>) -> Self {
-        Self { collection: name.collection.to_owned(), key: name.key.to_owned() }
-    }
-
-    fn name(&self) -> Name<'_> {
-        Name::new(&self.collection, &self.key)
-    }
-}
-
-fn own_keys(keys: &[&str]) -> Vec<String> {
-    keys.iter().map(|&key| key.to_owned()).collect()
-}
-
-fn borrowed(keys: &[String]) -> Vec<&str> {
-    keys.iter().map(String::as_str).collect()
-}
-
-/// A change to take along.
-enum OwnChange {
-    Increment(i64),
-    Append(Value),
-    Take,
-    Replace(Value, Expiry, Option<Metadata>),
-    Touch(Expiry),
-    Annotate(Metadata),
-    Swap(Option<Value>, Option<Value>),
-}
-
-impl OwnChange {
-    fn of(change: &Change<'_>) -> Result<Self> {
-        let owned = |value: Option<ValueRef<'_>>| value.map(ValueRef::to_value);
-        Ok(match *change {
-            Change::Increment(by) => Self::Increment(by),
-            Change::Append(value) => Self::Append(value.to_value()),
-            Change::Take => Self::Take,
-            Change::Replace { value, expiry, metadata } => Self::Replace(value.to_value(), expiry, metadata.cloned()),
-            Change::Touch(expiry) => Self::Touch(expiry),
-            Change::Annotate(metadata) => Self::Annotate(metadata.clone()),
-            Change::Swap { expected, new } => Self::Swap(owned(expected), owned(new)),
-            _ => return Err(Error::unsupported("this change")),
-        })
-    }
-
-    fn change(&self) -> Change<'_> {
-        match self {
-            Self::Increment(by) => Change::Increment(*by),
-            Self::Append(value) => Change::Append(value.as_ref()),
-            Self::Take => Change::Take,
-            Self::Replace(value, expiry, metadata) => {
-                Change::Replace { value: value.as_ref(), expiry: *expiry, metadata: metadata.as_ref() }
-            }
-            Self::Touch(expiry) => Change::Touch(*expiry),
-            Self::Annotate(metadata) => Change::Annotate(metadata),
-            Self::Swap(expected, new) => {
-                Change::Swap { expected: expected.as_ref().map(Value::as_ref), new: new.as_ref().map(Value::as_ref) }
-            }
-        }
-    }
-}
-
 impl<S: Store> crate::wrappers::Wrapper for Timeout<S> {
     type Inner = S;
     const NAME: &'static str = "Timeout";
@@ -127,26 +60,25 @@ impl<S: Store> crate::wrappers::Wrapper for Timeout<S> {
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
-        let own = OwnName::of(name);
+        let own = OwnedName::new(name);
         let sent = *options;
-        self.within(&request::Get { name, options }, move |store, call| store.get(own.name(), &sent.with_call(call)))
+        self.within(&request::Get { name, options }, move |store, call| store.get(own.get(), &sent.with_call(call)))
     }
 
     fn get_many(&self, collection: &str, keys: &[&str], options: &GetOptions) -> Result<Vec<Result<Option<Entry>>>> {
-        let own = collection.to_owned();
-        let own_keys = own_keys(keys);
+        let own = OwnedKeys::new(collection, keys.iter().copied());
         let sent = *options;
         self.within(&request::GetMany { collection, keys, options }, move |store, call| {
-            store.get_many(&own, &borrowed(&own_keys), &sent.with_call(call))
+            store.get_many(own.collection(), &own.iter().collect::<Vec<_>>(), &sent.with_call(call))
         })
     }
 
     fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
-        let own = OwnName::of(name);
+        let own = OwnedName::new(name);
         let own_value = value.to_value();
         let sent = options.clone();
         self.within(&request::Put { name, value, options }, move |store, call| {
-            store.put(own.name(), own_value.as_ref(), &sent.with_call(call))
+            store.put(own.get(), own_value.as_ref(), &sent.with_call(call))
         })
     }
 
@@ -168,26 +100,25 @@ impl<S: Store> crate::wrappers::Wrapper for Timeout<S> {
     }
 
     fn delete(&self, name: Name<'_>, options: &DeleteOptions) -> Result<DeleteOutcome> {
-        let own = OwnName::of(name);
+        let own = OwnedName::new(name);
         let sent = options.clone();
         self.within(&request::Delete { name, options }, move |store, call| {
-            store.delete(own.name(), &sent.with_call(call))
+            store.delete(own.get(), &sent.with_call(call))
         })
     }
 
     fn delete_many(&self, collection: &str, keys: &[&str], options: &CallOptions) -> Result<Vec<Result<bool>>> {
-        let own = collection.to_owned();
-        let own_keys = own_keys(keys);
+        let own = OwnedKeys::new(collection, keys.iter().copied());
         self.within(&request::DeleteMany { collection, keys, options }, move |store, call| {
-            store.delete_many(&own, &borrowed(&own_keys), &call)
+            store.delete_many(own.collection(), &own.iter().collect::<Vec<_>>(), &call)
         })
     }
 
     fn modify(&self, name: Name<'_>, change: &Change<'_>, options: &CallOptions) -> Result<Modified> {
-        let own = OwnName::of(name);
-        let own_change = OwnChange::of(change)?;
+        let own = OwnedName::new(name);
+        let own_change = OwnedChange::new(change);
         self.within(&request::Modify { name, change, options }, move |store, call| {
-            store.modify(own.name(), &own_change.change(), &call)
+            store.modify(own.get(), &own_change.get(), &call)
         })
     }
 
