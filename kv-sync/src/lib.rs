@@ -51,6 +51,8 @@ pub mod stores;
 #[cfg(test)]
 mod testing;
 mod typed;
+#[cfg(any(feature = "http", feature = "mongodb", feature = "postgres", feature = "redis"))]
+mod within;
 pub mod wrappers;
 
 mod flavour;

@@ -50,6 +50,8 @@ pub mod stores;
 #[cfg(test)]
 mod testing;
 mod typed;
+#[cfg(any(feature = "http", feature = "mongodb", feature = "postgres", feature = "redis"))]
+mod within;
 pub mod wrappers;
 
 #[cfg_attr(feature = "is_sync", path = "flavour_sync.rs")]

@@ -48,6 +48,7 @@ pub mod document;
 pub mod encryption;
 #[cfg(any(feature = "compression", feature = "encryption"))]
 mod envelope;
+pub mod http;
 pub mod redis;
 
 pub use document::Stamp;

@@ -22,7 +22,6 @@ mod options;
 mod records;
 mod url;
 mod walk;
-mod within;
 
 mod client;
 
@@ -31,10 +30,10 @@ mod connections;
 pub use client::SharedClient as RedisClientV1;
 pub use options::RedisOptions;
 
+use crate::within::Effect;
+use crate::within::Within;
 use client::Client;
-use failure::Effect;
 use misses::Misses;
-use within::Within;
 
 /// A store in Redis 6.2 or later: a single server, over TCP, TLS (feature `redis-tls`) or a Unix socket.
 ///

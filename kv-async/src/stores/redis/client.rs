@@ -10,9 +10,10 @@ use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::connections::{Connections, in_time};
-use super::failure::{Effect, is_broken, told, unanswered, unexpected};
+use super::failure::{is_broken, told, unanswered, unexpected};
 use super::options::RedisOptions;
-use super::within::Within;
+use crate::within::Effect;
+use crate::within::Within;
 
 /// A client that the user has: a connection that mends itself, of major version 1 of the crate `redis`.
 ///

@@ -2,26 +2,13 @@
 
 //! What the client and the server say when something went wrong, in our words.
 
+use crate::within::{Effect, timed_out};
 use kv_core::{Error, ErrorKind};
 use redis::{RedisError, ServerError, ServerErrorKind};
 
-/// What a command does if it is sent again because the connection broke before its answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing: it only reads.
-    Read,
-    /// It writes the same bytes once more. Where another writer was in between, its write would be undone, so this is
-    /// repeated only on a connection that had been idle, which was most likely broken before the command was sent.
-    Put,
-    /// It would answer something else: a delete, a conditional write.
-    Change,
-}
-
 /// The error for a command that got no answer.
 pub(super) fn unanswered(error: &RedisError, effect: Effect) -> Error {
-    let error = told(error);
-    let lost = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
-    if lost && effect != Effect::Read { error.with_outcome_unknown() } else { error }
+    effect.unanswered(told(error))
 }
 
 /// The error for what the client says.
@@ -96,11 +83,6 @@ pub(super) fn wrong_type() -> Error {
 #[cold]
 pub(super) fn unexpected() -> Error {
     Error::new(ErrorKind::Backend, "the server gave an answer that the command does not have")
-}
-
-#[cold]
-pub(super) fn timed_out() -> Error {
-    Error::new(ErrorKind::Timeout, "no answer from the server in time")
 }
 
 /// Whether the connection is gone, so that nothing more comes over it.

@@ -11,9 +11,10 @@ use redis::Value;
 
 use super::RedisDriver;
 use super::client::Commands;
-use super::failure::{Effect, refused, unexpected};
-use super::within::Within;
+use super::failure::{refused, unexpected};
 use crate::driver::Context;
+use crate::within::Effect;
+use crate::within::Within;
 
 /// What a command that reads a string answers.
 pub(super) fn bytes(answer: Value) -> Result<Option<Vec<u8>>> {

@@ -20,7 +20,6 @@ mod options;
 mod records;
 mod url;
 mod walk;
-mod within;
 
 #[cfg_attr(feature = "is_sync", path = "redis/client_sync.rs")]
 #[cfg_attr(not(feature = "is_sync"), path = "redis/client_async.rs")]
@@ -33,10 +32,10 @@ mod connections;
 pub use client::SharedClient as RedisClientV1;
 pub use options::RedisOptions;
 
+use crate::within::Effect;
+use crate::within::Within;
 use client::Client;
-use failure::Effect;
 use misses::Misses;
-use within::Within;
 
 /// A store in Redis 6.2 or later: a single server, over TCP, TLS (feature `redis-tls`) or a Unix socket.
 ///

@@ -9,9 +9,10 @@ use kv_core::{Error, ErrorKind, Result};
 use redis::{RedisError, RedisResult, Value};
 
 use super::connections::{Connections, set_timeouts};
-use super::failure::{Effect, is_broken, told, unanswered, unexpected};
+use super::failure::{is_broken, told, unanswered, unexpected};
 use super::options::RedisOptions;
-use super::within::Within;
+use crate::within::Effect;
+use crate::within::Within;
 
 /// A client that the user has: a pool of connections, of major version 1 of the crate `redis`.
 ///

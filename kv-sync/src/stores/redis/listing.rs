@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::RedisDriver;
 use super::records::{bytes, legacy, own};
 use super::walk::Walk;
-use super::within::Within;
 use crate::driver::Context;
+use crate::within::Within;
 
 /// Where a listing goes on. The server's answer may hold more keys than a page has room for, and the same cursor need
 /// not give the same keys again: so those that were left over travel along.

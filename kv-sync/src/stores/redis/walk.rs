@@ -10,10 +10,11 @@ use redis::Value;
 use super::RedisDriver;
 use super::client::Commands;
 use super::conditional::{has_ended, removals, removed};
-use super::failure::{Effect, refused, unexpected};
+use super::failure::{refused, unexpected};
 use super::records::{bytes, command, each, legacy, number, own, says_its_names};
-use super::within::Within;
 use crate::driver::Context;
+use crate::within::Effect;
+use crate::within::Within;
 
 /// A walk through the keys that match a pattern, to the end.
 #[derive(Debug)]

@@ -8,12 +8,13 @@ use kv_core::{
 use redis::{ServerErrorKind, Value};
 
 use super::client::Commands;
-use super::failure::{Effect, unexpected};
+use super::failure::unexpected;
 use super::records::{add, bytes, document, legacy, number, own};
-use super::within::Within;
 use super::{RedisDriver, contradiction};
 use crate::attempts::Attempts;
 use crate::driver::Context;
+use crate::within::Effect;
+use crate::within::Within;
 
 /// What the scripts answer: it was done.
 const DONE: i64 = 1;

@@ -17,9 +17,10 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::client::Commands;
-use super::failure::{Effect, is_broken, told, unanswered};
+use super::failure::{is_broken, told, unanswered};
 use super::options::RedisOptions;
-use super::within::{STALE, Within};
+use crate::within::Effect;
+use crate::within::{STALE, Within};
 
 pub(super) async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>, within: Duration) -> RedisResult<T> {
     let elapsed = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));

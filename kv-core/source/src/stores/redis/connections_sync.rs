@@ -7,9 +7,11 @@ use parking_lot::{Condvar, Mutex};
 use redis::{RedisResult, Value};
 
 use super::client::Commands;
-use super::failure::{Effect, is_broken, timed_out, told, unanswered};
+use super::failure::{is_broken, told, unanswered};
 use super::options::RedisOptions;
-use super::within::{STALE, Within};
+use crate::within::Effect;
+use crate::within::timed_out;
+use crate::within::{STALE, Within};
 
 /// Own rather than `r2d2`'s, which would keep the reason why the server cannot be reached to itself, wait until the end
 /// of the time-out before it says that much, and make connections in threads of its own.
