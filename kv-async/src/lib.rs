@@ -40,6 +40,8 @@ mod collection;
 #[cfg_attr(docsrs, doc(cfg(feature = "contract")))]
 pub mod contract;
 mod driver;
+#[cfg(feature = "http")]
+mod http;
 mod insert;
 mod kv;
 mod managed;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use crate::Name;
 
@@ -127,6 +128,7 @@ struct Inner {
     key: Option<String>,
     retryable: bool,
     outcome_unknown: bool,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -142,6 +144,7 @@ impl Error {
             key: None,
             retryable: kind.is_retryable(),
             outcome_unknown: false,
+            retry_after: None,
             source: None,
         }))
     }
@@ -209,6 +212,13 @@ impl Error {
         self
     }
 
+    /// Says how long the backend asked to be left alone.
+    #[must_use]
+    pub fn with_retry_after(mut self, pause: Duration) -> Self {
+        self.0.retry_after = Some(pause);
+        self
+    }
+
     /// Marks a write whose fate is not known: it was sent, and no answer came.
     #[must_use]
     pub fn with_outcome_unknown(mut self) -> Self {
@@ -229,6 +239,7 @@ impl Error {
             key: inner.key.clone(),
             retryable: inner.retryable,
             outcome_unknown: inner.outcome_unknown,
+            retry_after: inner.retry_after,
             source: inner.source.as_ref().map(|source| source.to_string().into()),
         }))
     }
@@ -269,6 +280,11 @@ impl Error {
         self.0.retryable
     }
 
+    /// How long the backend asked to be left alone before a retry, if it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     /// Whether a write may or may not have happened.
     pub fn outcome_unknown(&self) -> bool {
         self.0.outcome_unknown
@@ -299,6 +315,9 @@ impl fmt::Display for Error {
         }
         if inner.outcome_unknown {
             context(f, "outcome", &"unknown")?;
+        }
+        if let Some(pause) = inner.retry_after {
+            context(f, "retry after", &format_args!("{pause:?}"))?;
         }
         if separator == ", " {
             f.write_str(")")?;
@@ -335,6 +354,7 @@ impl fmt::Debug for Error {
             .field("key", &inner.key)
             .field("retryable", &inner.retryable)
             .field("outcome_unknown", &inner.outcome_unknown)
+            .field("retry_after", &inner.retry_after)
             .field("source", &inner.source.as_ref().map(ToString::to_string))
             .finish()
     }
@@ -367,6 +387,8 @@ mod tests {
         let source = std::io::Error::other("reset");
         let error = Error::new(ErrorKind::Connection, "gone").with_source(source).in_store("redis").during("get");
         let error = error.at(Name::new("c", "k")).with_retryable(false).with_outcome_unknown();
+        let error = error.with_retry_after(Duration::from_secs(3));
+        assert!(error.to_string().contains("retry after: 3s"), "{error}");
         let again = error.repeated();
         assert_eq!(again.to_string(), error.to_string());
         assert!(!again.is_retryable() && again.outcome_unknown());

@@ -14,7 +14,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +72,11 @@ impl Request {
     pub fn with_body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.with_header("content-type", content_type)
+    }
+
+    /// Whether none is sent, not even an empty one.
+    pub fn is_without_body(&self) -> bool {
+        self.body.is_empty() && !matches!(self.method, Method::Post | Method::Put)
     }
 
     /// With this header; the name is in lower case.
@@ -134,6 +141,22 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes)", self.status, self.body.len())
     }
+}
+
+/// The value of the header `authorization` of a user with a password.
+///
+/// ```
+/// use kv_core::formats::http::basic_auth;
+///
+/// assert_eq!(basic_auth("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// ```
+pub fn basic_auth(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// A part of a URL, percent-decoded; `None` if that is no UTF-8.
+pub fn decode_part(part: &str) -> Option<String> {
+    percent_decode_str(part).decode_utf8().ok().map(Into::into)
 }
 
 /// All but the characters that RFC 3986 calls unreserved.

@@ -48,6 +48,8 @@ pub mod document;
 pub mod encryption;
 #[cfg(any(feature = "compression", feature = "encryption"))]
 mod envelope;
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
 pub mod redis;
 

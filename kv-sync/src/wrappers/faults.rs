@@ -160,15 +160,19 @@ impl<S: Store> crate::wrappers::Around for Faults<S> {
         if step.hangs {
             self.handle.hang();
         }
+        let told = |kind| match step.asks {
+            Some(pause) => told(kind, request).with_retry_after(pause),
+            None => told(kind, request),
+        };
         if let Some(kind) = step.refused {
-            return Err(told(kind, request));
+            return Err(told(kind));
         }
         *self.handle.0.lock().calls.entry(request.operation()).or_default() += 1;
         let answer = request.send(&self.store);
         match step.lost {
             None => answer,
-            Some(kind) if request.effect() == Effect::None => Err(told(kind, request)),
-            Some(kind) => Err(told(kind, request).with_outcome_unknown()),
+            Some(kind) if request.effect() == Effect::None => Err(told(kind)),
+            Some(kind) => Err(told(kind).with_outcome_unknown()),
         }
     }
 }

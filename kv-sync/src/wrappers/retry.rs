@@ -22,7 +22,8 @@ use crate::store::Store;
 ///   failed, so that a repeated one would count only what was left.
 /// * The error of the last attempt is given, marked as of unknown outcome if one of the attempts was.
 ///
-/// Pauses grow by half to twice, up to a limit, each with chance in it, so that many clients do not come back at once.
+/// A backend that asks to be left alone for longer ([`Error::retry_after`](kv_core::Error::retry_after)) is, within the
+/// budget. Pauses grow by half to twice, up to a limit, each with chance in it, so that many clients do not come back at once.
 /// By default there are 3 retries, with pauses from 50 ms to 2 s, and no new attempt after 10 s.
 ///
 /// A call's own time-out ([`CallOptions::timeout`](kv_core::CallOptions::timeout)) is for the call: no pause begins
@@ -152,6 +153,8 @@ impl<S: Store> crate::wrappers::Around for Retry<S> {
                 true => pauses.get_or_insert_with(|| self.backoff.with_max_times(self.retries).build()).next(),
                 false => None,
             };
+            // A backend that asks for a longer pause gets it, within the budget.
+            let pause = pause.map(|pause| error.retry_after().map_or(pause, |asked| asked.max(pause)));
             match pause.filter(|pause| began.elapsed() + *pause < budget) {
                 Some(pause) => flavour::sleep(pause),
                 None if is_unknown => return Err(error.with_outcome_unknown()),

@@ -29,6 +29,7 @@ pub struct Fault {
     key: Option<String>,
     after: u64,
     times: u64,
+    asks: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,7 @@ enum What {
 
 impl Fault {
     fn new(what: What) -> Self {
-        Self { what, operations: Vec::new(), key: None, after: 0, times: 1 }
+        Self { what, operations: Vec::new(), key: None, after: 0, times: 1, asks: None }
     }
 
     /// The call fails so, and does not reach the store. [`ErrorKind::Corrupted`] is damage.
@@ -62,6 +63,12 @@ impl Fault {
     /// The call hangs until [`FaultHandle::clear`](super::FaultHandle::clear), and then goes on.
     pub fn held() -> Self {
         Self::new(What::Held)
+    }
+
+    /// The error asks for so long a pause before a retry, as a server that has too much to do may.
+    pub fn asking_for(mut self, pause: Duration) -> Self {
+        self.asks = Some(pause);
+        self
     }
 
     /// Only to calls of this operation; said again, to those of either.
@@ -150,7 +157,7 @@ impl RandomFaults {
             delay: (slow < self.slow).then(|| self.by.mul_f64(by)),
             refused: refused.then_some(ErrorKind::Connection),
             lost: (lost && !refused).then_some(ErrorKind::Connection),
-            hangs: false,
+            ..Step::default()
         }
     }
 }
@@ -162,6 +169,8 @@ pub(super) struct Step {
     pub(super) hangs: bool,
     pub(super) refused: Option<ErrorKind>,
     pub(super) lost: Option<ErrorKind>,
+    /// The pause that the error asks for.
+    pub(super) asks: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -202,8 +211,8 @@ impl Plan {
         let fault = &mut self.faults[at];
         fault.times = if fault.times == u64::MAX { u64::MAX } else { fault.times - 1 };
         let step = match fault.what {
-            What::Refused(kind) => Step { refused: Some(kind), ..Step::default() },
-            What::Lost(kind) => Step { lost: Some(kind), ..Step::default() },
+            What::Refused(kind) => Step { refused: Some(kind), asks: fault.asks, ..Step::default() },
+            What::Lost(kind) => Step { lost: Some(kind), asks: fault.asks, ..Step::default() },
             What::Slow(by) => Step { delay: Some(by), ..Step::default() },
             What::Held => Step { hangs: true, ..Step::default() },
         };

@@ -165,3 +165,17 @@ fn pauses_that_cannot_be_are_refused() {
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
 }
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn a_backend_that_asks_for_a_pause_gets_it() {
+    let (kv, faults) = retried(1);
+    let asked = Duration::from_millis(30);
+    faults.inject(Fault::refused(ErrorKind::Connection).asking_for(asked));
+    let began = Instant::now();
+    kv.put("k", &1).await.unwrap();
+    assert!(began.elapsed() >= asked);
+    // Longer than the budget of the whole call.
+    faults.inject(Fault::refused(ErrorKind::Connection).asking_for(Duration::from_secs(3600)));
+    let error = kv.put("k", &1).await.unwrap_err();
+    assert_eq!((error.retry_after(), faults.calls_of(Op::Put)), (Some(Duration::from_secs(3600)), 1));
+}
