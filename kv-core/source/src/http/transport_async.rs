@@ -7,6 +7,7 @@ use kv_core::formats::http::{Method, Request, Response};
 use kv_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Handle, Id};
 
@@ -110,12 +111,13 @@ impl Transport {
             carried = carried.header(*name, value);
         }
         if let Some(authorization) = authorization {
-            carried = carried.header(reqwest::header::AUTHORIZATION, authorization);
+            carried = carried.header(AUTHORIZATION, authorization);
         }
         if !request.is_without_body() {
-            carried = carried.body(request.body.clone());
+            // Of an empty body the client would not tell the length, which some servers want.
+            carried = carried.header(CONTENT_LENGTH, request.body.len()).body(request.body.clone());
         }
-        let mut answer = carried.send().await.map_err(|error| failed(error))?;
+        let mut answer = carried.send().await.map_err(failed)?;
         let (status, headers) = (answer.status().as_u16(), headers(answer.headers()));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(broken_off)? {
@@ -198,15 +200,17 @@ fn reason(error: &reqwest::Error) -> String {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    causes(error).any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>() || io.is_some_and(|inner| inner.is::<rustls::Error>())
-    })
+    causes(error).any(is_of_tls)
 }
 
-fn headers(headers: &reqwest::header::HeaderMap) -> Vec<(String, String)> {
-    let text = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    };
+/// Looks into I/O errors too, which are not among the causes of what wraps them.
+fn is_of_tls(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    cause.is::<rustls::Error>() || inner.is_some_and(|inner| is_of_tls(inner))
+}
+
+fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text =
+        |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
     headers.iter().filter_map(text).collect()
 }
