@@ -34,11 +34,10 @@ pub(crate) fn cold<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
     Box::pin(future)
 }
 
-/// Whether work on so many bytes takes too long to be done between two awaits: at a tenth of a gigabyte a second, a
-/// third of a millisecond.
+/// Whether work on so many bytes, of which so many can be done at once, takes too long to be done between two awaits.
 #[cfg(any(feature = "compression", feature = "encryption"))]
-pub(crate) fn is_long(bytes: usize) -> bool {
-    bytes > 32 * 1024
+pub(crate) fn is_long(bytes: usize, at_once: usize) -> bool {
+    bytes > at_once
 }
 
 /// Does long work where it holds up no other task: on a thread for such, or here where there is no runtime to have one.

@@ -29,9 +29,9 @@ pub(crate) fn cold<T>(result: T) -> T {
     result
 }
 
-/// Whether work on so many bytes must be done elsewhere; a matter of the other flavour.
+/// Whether work on so many bytes, of which so many can be done at once, must be done elsewhere; a matter of the other flavour.
 #[cfg(any(feature = "compression", feature = "encryption"))]
-pub(crate) fn is_long(_bytes: usize) -> bool {
+pub(crate) fn is_long(_bytes: usize, _at_once: usize) -> bool {
     false
 }
 

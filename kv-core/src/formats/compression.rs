@@ -152,6 +152,11 @@ impl Compressor {
         self.algorithm
     }
 
+    /// Whether it compresses as fast as that algorithm does unless told otherwise.
+    pub fn is_at_default_level(&self) -> bool {
+        self.level <= self.algorithm.default_level()
+    }
+
     /// The longest value.
     pub fn limit(&self) -> u32 {
         self.limit

@@ -57,9 +57,8 @@ impl<'de> Visitor<'de> for &Claims {
 /// it takes longer than all else that reading it takes: an object or a list without the words that Python writes beside
 /// JSON is taken for what it was written as. Whoever decodes it parses it.
 pub(super) fn check_json(text: &[u8]) -> Result<()> {
-    let has = |word: &str| memmem::find(text, word.as_bytes()).is_some();
     let has_ends = matches!((text.first(), text.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
-    if has_ends && std::str::from_utf8(text).is_ok() && !has("NaN") && !has("Infinity") {
+    if has_ends && std::str::from_utf8(text).is_ok() && !has_python_s_words(text) {
         return Ok(());
     }
     match serde_json::from_slice::<&RawValue>(text) {
@@ -67,5 +66,38 @@ pub(super) fn check_json(text: &[u8]) -> Result<()> {
         Err(_) => {
             Err(corrupted("what its envelope holds is not JSON (NaN and Infinity, which Python writes, are none)"))
         }
+    }
+}
+
+/// Whether `NaN` or `Infinity` is in the text. One pass over most texts, which have few such capitals.
+fn has_python_s_words(text: &[u8]) -> bool {
+    const FEW: usize = 64;
+    let begins = |at: usize| text[at..].starts_with(b"NaN") || text[at..].starts_with(b"Infinity");
+    let mut capitals = memchr::memchr2_iter(b'N', b'I', text);
+    match capitals.by_ref().take(FEW).find(|at| begins(*at)) {
+        Some(_) => true,
+        None => capitals.next().is_some_and(|at| {
+            let has = |word: &str| memmem::find(&text[at..], word.as_bytes()).is_some();
+            has("NaN") || has("Infinity")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_s_words_are_found_wherever_they_stand() {
+        for word in ["NaN", "-Infinity"] {
+            for before in [0, 1, 63, 64, 65, 200] {
+                let text = format!("[{}{word}]", "\"NI\",".repeat(before));
+                assert!(check_json(text.as_bytes()).is_err(), "{word} after {before}");
+                let text = format!("[{}\"{word}\"]", "\"NI\",".repeat(before));
+                assert!(check_json(text.as_bytes()).is_ok(), "{word} in a text after {before}");
+            }
+        }
+        assert!(check_json(format!("[{}1]", "\"NI\",".repeat(200)).as_bytes()).is_ok());
+        assert!(check_json(b"[\xff]").is_err());
     }
 }

@@ -113,6 +113,11 @@ impl Transform for Compressing {
         Ok(Decoded { value: self.0.decode(stored)?, current: true })
     }
 
+    fn bytes_at_once(&self) -> usize {
+        // Higher levels of zstd and gzip are several times slower than the usual ones.
+        if self.0.is_at_default_level() { 128 << 10 } else { 32 << 10 }
+    }
+
     fn narrow(&self, capabilities: &mut Capabilities) {
         capabilities.max_value_bytes = Some(self.0.limit().into());
     }
