@@ -48,6 +48,18 @@ impl From<serde_json::Error> for Error {
     }
 }
 
+impl From<rustls::Error> for Error {
+    fn from(error: rustls::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<std::env::JoinPathsError> for Error {
+    fn from(error: std::env::JoinPathsError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 /// Says what was being done when something failed.
 pub trait Context<T> {
     /// Puts the text in front of the error.

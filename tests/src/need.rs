@@ -7,7 +7,7 @@ use crate::servers;
 /// Somebody asked, by `KV_SKIP`, that tests that need this are skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
-    /// What is skipped: `redis`, `valkey`, `python`.
+    /// What is skipped: a kind of server, such as `redis`, or `python`.
     pub name: String,
 }
 

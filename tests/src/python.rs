@@ -37,7 +37,8 @@ impl Python {
         Ok(Self::make().context(how)?)
     }
 
-    fn make() -> Result<Self> {
+    /// As [`find`](Self::find), for what is not a test of Python.
+    pub(crate) fn make() -> Result<Self> {
         let base = std::env::var("KV_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let tell = "import sys; print(sys.version, sys.base_prefix)";
         let version = run(Command::new(&base).args(["-c", tell]))?;
@@ -193,7 +194,8 @@ impl Drop for Session {
     }
 }
 
-fn cache_dir() -> Result<PathBuf> {
+/// Where what was made once is kept for later runs: `KV_CACHE`, or the user's cache folder.
+pub(crate) fn cache_dir() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("KV_CACHE").or_else(|| set("XDG_CACHE_HOME")).or_else(|| Some(set("HOME")?.join(".cache")));
     let base = base.ok_or_else(|| Error::new("no cache folder: set KV_CACHE"))?;
@@ -201,7 +203,7 @@ fn cache_dir() -> Result<PathBuf> {
     Ok(std::path::absolute(base)?.join("kv-tests"))
 }
 
-fn run(command: &mut Command) -> Result<String> {
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let name = format!(
         "{} {}",
         command.get_program().display(),
@@ -227,7 +229,7 @@ fn tail(text: &str) -> &str {
 }
 
 /// FNV-1a: the same from run to run, which the standard library's hash does not promise.
-fn fnv(texts: &[&str]) -> u64 {
+pub(crate) fn fnv(texts: &[&str]) -> u64 {
     let bytes = texts.iter().flat_map(|text| text.bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

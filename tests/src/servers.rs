@@ -1,47 +1,75 @@
 //! Real servers: the shared ones that `just services-up` starts, and private ones for one test.
 
+mod address;
 mod launch;
+mod mongodb;
+mod opensearch;
+mod postgres;
 mod private;
+mod recipe;
+mod redis;
+mod wire;
 
 use std::fmt;
+use std::fs::File;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::address::Address;
+use self::launch::advice;
 pub(crate) use self::launch::wait;
-pub use self::launch::{find_program, is_running, start_shared, stop_shared};
-pub use self::private::{Options, Private, private_redis};
+pub use self::launch::{find, is_running, start_shared, stop_shared};
+pub use self::mongodb::{MongodbOptions, private_mongodb};
+pub use self::opensearch::{OpensearchOptions, private_opensearch};
+pub use self::postgres::{PostgresOptions, private_postgres};
+pub use self::private::Private;
+pub use self::recipe::{Place, Recipe};
+pub use self::redis::{Options, private_redis};
 use crate::error::{Context, Error, Result};
 use crate::need::{Unavailable, check_skip};
 use crate::resp;
 
-/// The kinds of server that tests use.
+/// The kinds of server that tests use. What is peculiar to a kind is in the file of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Redis.
     Redis,
     /// Valkey.
     Valkey,
+    /// PostgreSQL.
+    Postgres,
+    /// MongoDB. The one that we start is SecantusDB, which speaks its protocol.
+    Mongodb,
+    /// OpenSearch.
+    Opensearch,
+    /// Elasticsearch. We have none to start: there is one only where `KV_ELASTICSEARCH_URL` names it.
+    Elasticsearch,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Redis, Self::Valkey];
+    pub const ALL: [Self; 6] =
+        [Self::Redis, Self::Valkey, Self::Postgres, Self::Mongodb, Self::Opensearch, Self::Elasticsearch];
+
+    /// Those that speak Redis' protocol.
+    pub const RESP: [Self; 2] = [Self::Redis, Self::Valkey];
 
     /// As `KV_SKIP` and the state files name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Redis => "redis",
             Self::Valkey => "valkey",
+            Self::Postgres => "postgres",
+            Self::Mongodb => "mongodb",
+            Self::Opensearch => "opensearch",
+            Self::Elasticsearch => "elasticsearch",
         }
     }
 
-    /// Its program.
-    pub fn program(self) -> &'static str {
-        match self {
-            Self::Redis => "redis-server",
-            Self::Valkey => "valkey-server",
-        }
+    /// The kind of this [`name`](Self::name).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// The environment variable that names a server to use instead of one that we start.
@@ -49,23 +77,111 @@ impl Kind {
         match self {
             Self::Redis => "KV_REDIS_URL",
             Self::Valkey => "KV_VALKEY_URL",
+            Self::Postgres => "KV_POSTGRES_URL",
+            Self::Mongodb => "KV_MONGODB_URL",
+            Self::Opensearch => "KV_OPENSEARCH_URL",
+            Self::Elasticsearch => "KV_ELASTICSEARCH_URL",
         }
     }
 
-    fn version(self, client: &mut resp::Client) -> Result<String> {
-        let field = match self {
-            Self::Redis => "redis_version",
-            Self::Valkey => "valkey_version",
-        };
-        let version = client.info("server", field)?;
-        version.ok_or_else(|| Error::new(format!("this server is not {}: it tells no {field}", self.name())))
+    /// Whether `just services-up` starts one.
+    pub fn is_ours(self) -> bool {
+        self != Self::Elasticsearch
+    }
+
+    /// Whether a run has to do with it: it is ours to start, or somebody named one.
+    pub fn is_in_use(self) -> bool {
+        self.is_ours() || std::env::var_os(self.variable()).is_some_and(|url| !url.is_empty())
+    }
+
+    /// The packages of Debian that it needs and that are missing here.
+    pub fn missing_packages(self) -> Vec<&'static str> {
+        match self {
+            Self::Redis | Self::Valkey => match find(redis::program(self)) {
+                Some(_) => Vec::new(),
+                None if self == Self::Redis => vec!["redis-server", "redis-tools"],
+                None => vec!["valkey-server"],
+            },
+            Self::Postgres => postgres::missing_packages(),
+            Self::Mongodb => mongodb::missing_packages(),
+            Self::Opensearch => opensearch::missing_packages(),
+            Self::Elasticsearch => Vec::new(),
+        }
+    }
+
+    /// Makes what it needs beside the packages, where that is not there yet. It stays, in the cache folder.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn prepare(self) -> Result<()> {
+        match self {
+            Self::Mongodb => mongodb::program().map(drop),
+            Self::Opensearch => opensearch::prepared().map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// A URL of one.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Redis | Self::Valkey => "redis://user:password@host:port/db",
+            Self::Postgres => "postgres://user:password@host:port/database",
+            Self::Mongodb => "mongodb://user:password@host:port",
+            Self::Opensearch | Self::Elasticsearch => "http://user:password@host:port",
+        }
+    }
+
+    /// What its command line has in it.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Redis | Self::Valkey => redis::program(self),
+            Self::Postgres => "postgres",
+            Self::Mongodb => mongodb::PROGRAM,
+            Self::Opensearch => opensearch::MAIN,
+            Self::Elasticsearch => "elasticsearch",
+        }
+    }
+
+    /// How the shared one is made.
+    fn recipe(self) -> Result<Box<dyn Recipe>> {
+        Ok(match self {
+            Self::Redis | Self::Valkey => Box::new(Options::shared(self)),
+            Self::Postgres => Box::new(PostgresOptions::shared()),
+            Self::Mongodb => Box::new(MongodbOptions::shared()),
+            Self::Opensearch => Box::new(OpensearchOptions::new()),
+            Self::Elasticsearch => return Err(Error::new("there is no Elasticsearch to start")),
+        })
+    }
+
+    /// The version that the server there tells.
+    fn ask(self, address: &Address) -> Result<String> {
+        match self {
+            Self::Redis | Self::Valkey => redis::ask(self, address),
+            Self::Postgres => postgres::ask(address),
+            Self::Mongodb => mongodb::ask(address),
+            Self::Opensearch | Self::Elasticsearch => opensearch::ask(self, address),
+        }
     }
 }
+
+/// Held by whoever runs apt: two at once break each other, also when they belong to two checkouts.
+///
+/// # Errors
+/// When the file of the lock cannot be made.
+pub fn install_lock() -> Result<File> {
+    let path = std::env::temp_dir().join("kv-services-install.lock");
+    let lock = File::create(&path).context(|| path.display().to_string())?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// The version of a server that does not tell it to a stranger.
+const UNKNOWN: &str = "unknown";
 
 /// A server that answers.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// `redis` or `valkey`.
+    /// Its kind's name, such as `redis`.
     pub name: String,
     /// As the server itself tells it.
     pub version: String,
@@ -87,12 +203,12 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// A new plain connection, to look at what the server holds. Logs in with what the URL says.
+    /// A new plain connection to a Redis or Valkey, to look at what it holds. Logs in with what the URL says.
     ///
     /// # Errors
-    /// When it does not answer or refuses.
+    /// When it does not answer or refuses; when it is of another kind.
     pub fn client(&self) -> Result<resp::Client> {
-        Address::parse(&self.url)?.client()
+        redis::connect(&Address::parse(Kind::Redis, &self.url)?)
     }
 }
 
@@ -112,7 +228,39 @@ pub fn valkey() -> Result<Server, Unavailable> {
     shared(Kind::Valkey)
 }
 
-/// As [`redis`] and [`valkey`], by kind.
+/// The shared PostgreSQL: the one that `KV_POSTGRES_URL` names, or else the one that `just services-up` started.
+///
+/// # Errors
+/// When there is none, saying what to do; or the skip that `KV_SKIP` asks for. Give it to [`need`](crate::need).
+pub fn postgres() -> Result<Server, Unavailable> {
+    shared(Kind::Postgres)
+}
+
+/// The shared MongoDB: the one that `KV_MONGODB_URL` names, or else the one that `just services-up` started.
+///
+/// # Errors
+/// When there is none, saying what to do; or the skip that `KV_SKIP` asks for. Give it to [`need`](crate::need).
+pub fn mongodb() -> Result<Server, Unavailable> {
+    shared(Kind::Mongodb)
+}
+
+/// The shared OpenSearch: the one that `KV_OPENSEARCH_URL` names, or else the one that `just services-up` started.
+///
+/// # Errors
+/// When there is none, saying what to do; or the skip that `KV_SKIP` asks for. Give it to [`need`](crate::need).
+pub fn opensearch() -> Result<Server, Unavailable> {
+    shared(Kind::Opensearch)
+}
+
+/// The Elasticsearch that `KV_ELASTICSEARCH_URL` names, or else [`opensearch`]; the server's `name` tells which.
+///
+/// # Errors
+/// As [`opensearch`].
+pub fn elasticsearch() -> Result<Server, Unavailable> {
+    shared(if Kind::Elasticsearch.is_in_use() { Kind::Elasticsearch } else { Kind::Opensearch })
+}
+
+/// As [`redis`] and the others, by kind.
 ///
 /// # Errors
 /// As there.
@@ -123,7 +271,7 @@ pub fn shared(kind: Kind) -> Result<Server, Unavailable> {
     }
     let missing = || Error::new(format!("no {} server is up; {}", kind.name(), advice(kind)));
     let server = recorded(kind)?.ok_or_else(missing)?;
-    let answer = server.client().and_then(|mut client| client.command(&["PING"])?.text());
+    let answer = Address::parse(kind, &server.url).and_then(|address| kind.ask(&address));
     answer
         .context(|| format!("the {} server of port {} does not answer; {}", kind.name(), server.port, advice(kind)))?;
     Ok(server)
@@ -136,12 +284,9 @@ pub fn shared(kind: Kind) -> Result<Server, Unavailable> {
 pub fn external(kind: Kind) -> Result<Option<Server>> {
     let Some(url) = std::env::var(kind.variable()).ok().filter(|url| !url.is_empty()) else { return Ok(None) };
     let doing = || format!("the {} server that {} names", kind.name(), kind.variable());
-    let address = Address::parse(&url).context(doing)?;
+    let address = Address::parse(kind, &url).context(doing)?;
     // A server behind TLS is taken on trust: the tests' own client will tell.
-    let version = match address.tls {
-        true => "unknown".to_owned(),
-        false => address.client().and_then(|mut client| kind.version(&mut client)).context(doing)?,
-    };
+    let version = if address.tls { UNKNOWN.to_owned() } else { kind.ask(&address).context(doing)? };
     Ok(Some(Server { name: kind.name().into(), version, url, host: address.host, port: address.port, pid: None }))
 }
 
@@ -176,111 +321,4 @@ pub fn state_dir() -> PathBuf {
 /// another checkout that shares the target folder.
 pub fn package() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
-}
-
-fn advice(kind: Kind) -> String {
-    format!("run: just services-up (or name a server in {}, or {} in KV_SKIP)", kind.variable(), kind.name())
-}
-
-/// What a URL says: `redis[s]://[[user]:password@]host[:port][/db]`, or the same with `valkey`.
-#[derive(Debug)]
-struct Address {
-    tls: bool,
-    user: Option<String>,
-    password: Option<String>,
-    host: String,
-    port: u16,
-}
-
-impl Address {
-    fn parse(url: &str) -> Result<Self> {
-        // No part of the URL in the message: it may be the password.
-        let wrong = || Error::new("not a URL like redis://user:password@host:port/db");
-        let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-        let tls = match scheme {
-            "redis" | "valkey" => false,
-            "rediss" | "valkeys" => true,
-            _ => return Err(wrong()),
-        };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (login, place) =
-            authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
-        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
-            Some((user, password)) => (Some(decode(user)), Some(decode(password))),
-            None => (None, None),
-        };
-        let given = |part: Option<String>| part.filter(|part| !part.is_empty());
-        // A colon inside brackets belongs to the address: [::1]
-        let (host, port) = match place.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
-            Some((host, port)) => (host, port.parse().map_err(|_| wrong())?),
-            None => (place, 6379),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let host = if host.is_empty() { "localhost" } else { host }.to_owned();
-        Ok(Self { tls, user: given(user), password: given(password), host, port })
-    }
-
-    fn client(&self) -> Result<resp::Client> {
-        if self.tls {
-            return Err(Error::new("this plain client does not speak TLS"));
-        }
-        let mut client = resp::Client::tcp(&self.host, self.port)?;
-        log_in(&mut client, self.user.as_deref(), self.password.as_deref())?;
-        Ok(client)
-    }
-}
-
-fn log_in(client: &mut resp::Client, user: Option<&str>, password: Option<&str>) -> Result<()> {
-    let Some(password) = password else { return Ok(()) };
-    let words: Vec<&str> = std::iter::once("AUTH").chain(user).chain([password]).collect();
-    client.command(&words)?.text().map(drop)
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (bytes[at], hex) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn encode(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_urls() {
-        let parts = |url: &str| {
-            let address = Address::parse(url).unwrap();
-            (address.tls, address.user, address.password, address.host, address.port)
-        };
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(parts("redis://localhost"), (false, None, None, "localhost".into(), 6379));
-        assert_eq!(parts("rediss://[::1]:7000/2"), (true, None, None, "::1".into(), 7000));
-        assert_eq!(parts("valkey://:p%40s%2f@h:1?x=1"), (false, None, some("p@s/"), "h".into(), 1));
-        assert_eq!(parts("redis://me:s@x@h:1/0"), (false, some("me"), some("s@x"), "h".into(), 1));
-        let odd = "a b/ü:%@";
-        assert_eq!(parts(&format!("redis://{0}:{0}@h", encode(odd))), (false, some(odd), some(odd), "h".into(), 6379));
-        for wrong in ["localhost:6379", "http://secret@h", "redis://h:99999"] {
-            let message = Address::parse(wrong).unwrap_err().to_string();
-            assert!(!message.contains("secret"), "{message}");
-        }
-    }
 }

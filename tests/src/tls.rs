@@ -1,7 +1,13 @@
 //! Certificates for one test, made by the `openssl` command.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use tempfile::TempDir;
 
@@ -75,6 +81,18 @@ impl Certs {
     pub fn key(&self) -> PathBuf {
         self.dir.path().join("leaf.key")
     }
+}
+
+/// Speaks TLS on a connection to `localhost`, trusting this authority alone.
+pub(crate) fn client(stream: TcpStream, ca: &Path) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).context(|| ca.display().to_string())?)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").context(|| "a host name".to_owned())?;
+    Ok(StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, stream))
 }
 
 fn openssl(dir: &Path, args: &[&[&str]]) -> Result<()> {

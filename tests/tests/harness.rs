@@ -20,9 +20,9 @@ fn process_exists(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
-/// The same for both kinds of server.
+/// The same for Redis and Valkey.
 fn each_kind(test: impl Fn(Kind)) {
-    Kind::ALL.into_iter().for_each(test);
+    Kind::RESP.into_iter().for_each(test);
 }
 
 // --- shared servers
@@ -39,6 +39,19 @@ fn shared_servers_answer() {
         assert!(server.version.starts_with(|first: char| first.is_ascii_digit()), "{server:?}");
         assert!(servers::is_running(&server) || server.pid.is_none());
     });
+}
+
+#[test]
+fn shared_servers_of_each_kind_answer_where_they_say() {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_in_use()) {
+        let Some(server) = need(servers::shared(kind)) else { continue };
+        assert_eq!(server.name, kind.name());
+        assert!(server.version.starts_with(|first: char| first.is_ascii_digit()), "{server:?}");
+        assert!(server.url.contains(&format!(":{}", server.port)), "{server:?}");
+        assert!(servers::is_running(&server) || server.pid.is_none());
+    }
+    let named = need(servers::elasticsearch()).map(|server| server.name);
+    assert!(matches!(named.as_deref(), None | Some("elasticsearch" | "opensearch")), "{named:?}");
 }
 
 /// Plays two roles: run by hand it starts itself again, and there it asks for a server that is not up.
@@ -105,23 +118,30 @@ impl Drop for Services {
     }
 }
 
+/// For `KV_SKIP`.
+fn all_but(name: &str) -> String {
+    Kind::ALL.map(Kind::name).into_iter().filter(|other| *other != name).collect::<Vec<_>>().join(",")
+}
+
 fn text(output: &Output) -> String {
     String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap()
 }
 
 #[test]
 fn services_come_up_stay_and_go() {
-    if need(servers::redis()).is_none() {
+    if need(servers::redis()).is_none() || need(servers::postgres()).is_none() {
         return;
     }
     let services = Services(tempfile::tempdir().unwrap());
-    let up = || services.run(&["up"], &[("KV_SKIP", "valkey")]);
+    let up = || services.run(&["up"], &[("KV_SKIP", "valkey,mongodb,opensearch")]);
     let output = up();
     assert!(output.status.success(), "{}", text(&output));
     assert!(text(&output).contains("SKIPPED valkey (KV_SKIP)"), "{}", text(&output));
     assert!(!services.0.path().join("valkey.json").exists());
     let first @ (port, pid) = services.port_and_pid("redis");
     assert!(process_exists(pid));
+    let postgres = services.port_and_pid("postgres");
+    assert!(process_exists(postgres.1));
     assert_eq!(Client::tcp("127.0.0.1", port).unwrap().command(&["PING"]).unwrap(), Reply::Simple("PONG".into()));
 
     assert!(up().status.success());
@@ -134,10 +154,11 @@ fn services_come_up_stay_and_go() {
     assert!(up().status.success());
     let (_, pid) = services.port_and_pid("redis");
     assert_ne!(pid, first.1);
+    assert_eq!(services.port_and_pid("postgres"), postgres);
 
     let output = services.run(&["down"], &[]);
     assert!(output.status.success() && text(&output).contains("stopped redis"), "{}", text(&output));
-    assert!(!process_exists(pid));
+    assert!(!process_exists(pid) && !process_exists(postgres.1));
     assert!(!services.0.path().join("redis.json").exists());
     assert!(services.run(&["down"], &[]).status.success(), "nothing to stop is well");
 }
@@ -160,12 +181,12 @@ fn down_stops_nobody_elses_process() {
 fn an_external_server_is_used_and_a_wrong_one_refused() {
     let Some(own) = need(private_redis(Options::redis().password("s3 cret/%"))) else { return };
     let services = Services(tempfile::tempdir().unwrap());
-    let status = services.run(&["up"], &[("KV_REDIS_URL", own.url()), ("KV_SKIP", "valkey")]);
+    let status = services.run(&["up"], &[("KV_REDIS_URL", own.url()), ("KV_SKIP", &all_but("redis"))]);
     assert!(status.status.success(), "{}", text(&status));
     assert!(text(&status).contains("up, from KV_REDIS_URL"), "{}", text(&status));
     assert!(text(&status).contains(&own.port().to_string()));
     assert!(!services.0.path().join("redis.json").exists(), "none of our own was started");
-    let wrong = services.run(&["up"], &[("KV_VALKEY_URL", own.url()), ("KV_SKIP", "redis")]);
+    let wrong = services.run(&["up"], &[("KV_VALKEY_URL", own.url()), ("KV_SKIP", &all_but("valkey"))]);
     assert!(!wrong.status.success());
     assert!(text(&wrong).contains("this server is not valkey"), "{}", text(&wrong));
     assert!(!text(&wrong).contains("cret"), "the password was printed: {}", text(&wrong));
@@ -180,7 +201,7 @@ fn the_summary_closes_with_the_count() {
     std::fs::write(services.0.path().join("skipped"), "redis\tx::y\n").unwrap();
     let run = |steps: &[&str]| {
         let args = [&["summary", log.to_str().unwrap()], steps].concat();
-        let output = services.run(&args, &[("KV_SKIP", "redis")]);
+        let output = services.run(&args, &[("KV_SKIP", &all_but(""))]);
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     };
     let (well, said) = run(&[]);
@@ -456,7 +477,7 @@ fn python_talks_to_every_store() {
         json!({"store": "memory"}),
     ];
     let mut servers = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::RESP {
         let Some(own) = need(private_redis(Options::new(kind))) else { continue };
         places.push(json!({"store": kind.name(), "host": "127.0.0.1", "port": own.port()}));
         servers.push((kind, own));

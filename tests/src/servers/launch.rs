@@ -4,24 +4,31 @@ use std::fs::OpenOptions;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use super::recipe::{Place, Recipe};
 use super::{Kind, Server, recorded, state_dir, state_file};
 use crate::error::{Context, Error, Result};
-use crate::resp;
+use crate::tls::Certs;
 
-const START_TIMEOUT: Duration = Duration::from_secs(20);
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most are there within a second; a virtual machine of Java on a machine that is busy is not.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where this kind's program is, if it is installed.
-pub fn find_program(kind: Kind) -> Option<PathBuf> {
+/// Where this program is, if it is installed.
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // The system folders are not on everybody's path.
     let system = ["/usr/bin", "/usr/sbin", "/usr/local/bin"].map(PathBuf::from);
-    std::env::split_paths(&path).chain(system).map(|dir| dir.join(kind.program())).find(|file| file.is_file())
+    std::env::split_paths(&path).chain(system).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+pub(super) fn advice(kind: Kind) -> String {
+    let how = if kind.is_ours() { "run: just services-up (or name" } else { "there is none to install (name" };
+    format!("{how} a server in {}, or {} in KV_SKIP)", kind.variable(), kind.name())
 }
 
 /// A loopback port that was free a moment ago. Somebody else may take it first, so a start on it is tried again.
@@ -38,42 +45,45 @@ pub(super) fn free_port() -> Result<u16> {
 
 /// How a server came up, or did not.
 pub(super) enum Started {
-    Up(Child),
-    /// Somebody else took the port.
-    PortTaken,
+    /// With the version that it tells.
+    Up(Child, String),
+    /// What it needs, a port most likely, is still somebody else's.
+    Busy,
 }
 
-/// Starts the program with this configuration file and waits until it answers. `dir` takes its log and its output.
-pub(super) fn start(
-    kind: Kind,
-    dir: &Path,
-    config: &Path,
-    detached: bool,
-    connect: impl Fn() -> Result<resp::Client>,
-) -> Result<Started> {
-    let missing = || Error::new(format!("{} is not installed; {}", kind.program(), super::advice(kind)));
-    let program = find_program(kind).ok_or_else(missing)?;
-    let log = dir.join("log");
+/// What servers say, each in its own words, when their port or their data is not theirs yet.
+const BUSY: &[&str] = &[
+    "Address already in use",
+    "Failed listening on port",
+    "BindHttpException",
+    "BindTransportException",
+    "pre-existing shared memory block",
+    "lock file \"postmaster.pid\" already exists",
+];
+
+/// Starts the server and waits until it answers. Its folder takes its log.
+pub(super) fn start(recipe: &dyn Recipe, place: Place<'_>, detached: bool) -> Result<Started> {
+    let name = recipe.kind().name();
+    let log = place.dir.join("log");
     let output = OpenOptions::new().create(true).write(true).truncate(true).open(&log)?;
-    let mut command = Command::new(&program);
-    command.arg(config).current_dir(dir).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    let mut command = recipe.command(place)?;
+    command.current_dir(place.dir).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     if detached {
         // Ctrl-C is for who started it, not for a server that is to stay.
         command.process_group(0);
     }
-    let mut child = command.spawn().context(|| program.display().to_string())?;
+    let mut child = command.spawn().context(|| command.get_program().display().to_string())?;
     let deadline = Instant::now() + START_TIMEOUT;
     let failed = loop {
         if let Some(status) = child.try_wait()? {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
-            if text.contains("Address already in use") || text.contains("Failed listening on port") {
-                return Ok(Started::PortTaken);
+            if BUSY.iter().any(|words| text.contains(words)) {
+                return Ok(Started::Busy);
             }
             break format!("ended with {status}");
         }
-        // While it loads its data it answers an error.
-        let last = match connect().and_then(|mut client| client.command(&["PING"])?.text()) {
-            Ok(_) => return Ok(Started::Up(child)),
+        let last = match recipe.probe(place) {
+            Ok(version) => return Ok(Started::Up(child, version)),
             Err(error) => error,
         };
         if Instant::now() > deadline {
@@ -86,13 +96,23 @@ pub(super) fn start(
     let text = std::fs::read_to_string(&log).unwrap_or_default();
     let tail: Vec<&str> = text.lines().rev().take(15).collect();
     let tail: Vec<&str> = tail.into_iter().rev().collect();
-    Err(Error::new(format!("{} {failed}; its last words:\n{}", kind.program(), tail.join("\n"))))
+    Err(Error::new(format!("{name} {failed}; its last words:\n{}", tail.join("\n"))))
 }
 
-/// A line of a configuration file, with its values quoted.
-pub(super) fn directive(name: &str, values: &[&str]) -> String {
-    let quoted = values.iter().map(|value| format!(" \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")));
-    std::iter::once(name.to_owned()).chain(quoted).chain(["\n".to_owned()]).collect()
+/// Where the shared server of this kind keeps its data and its log.
+fn home(kind: Kind) -> Result<PathBuf> {
+    let dir = state_dir();
+    std::fs::create_dir_all(&dir).context(|| dir.display().to_string())?;
+    // The server's own working directory is this one, and it would take a relative path from there.
+    let dir = dir.canonicalize()?;
+    Ok(match kind {
+        // It runs as a user of its own, who may not enter a checkout in somebody's home; and its socket's path is short.
+        Kind::Postgres => {
+            let name = format!("kv-postgres-{:016x}", crate::python::fnv(&[&dir.to_string_lossy()]));
+            std::env::temp_dir().join(name)
+        }
+        _ => dir.join(kind.name()),
+    })
 }
 
 /// Starts the shared server of this kind on a free port and records it. It outlives this process.
@@ -100,41 +120,34 @@ pub(super) fn directive(name: &str, values: &[&str]) -> String {
 /// # Errors
 /// When it is not installed, or does not come up.
 pub fn start_shared(kind: Kind) -> Result<Server> {
-    let dir = state_dir().join(kind.name());
-    std::fs::create_dir_all(&dir).context(|| dir.display().to_string())?;
-    // The server's own working directory is this one, and it would take a relative path from there.
-    let dir = dir.canonicalize()?;
-    let config = dir.join("conf");
+    let recipe = kind.recipe()?;
+    let dir = home(kind)?;
+    remove_dir(&dir)?;
+    std::fs::create_dir(&dir).context(|| dir.display().to_string())?;
+    let certs = recipe.wants_certs().then(Certs::generate).transpose()?;
+    let mut place = Place { dir: &dir, port: 0, certs: certs.as_ref() };
+    recipe.prepare(place)?;
     for _ in 0..10 {
-        let port = free_port()?;
-        let text = [
-            directive("bind", &["127.0.0.1"]),
-            directive("port", &[&port.to_string()]),
-            directive("save", &[""]),
-            directive("appendonly", &["no"]),
-            directive("dir", &[&dir.to_string_lossy()]),
-        ];
-        std::fs::write(&config, text.concat())?;
-        let connect = || resp::Client::tcp("127.0.0.1", port);
-        let Started::Up(child) = start(kind, &dir, &config, true, connect)? else { continue };
-        let server = connect().and_then(|mut client| kind.version(&mut client)).map(|version| Server {
+        place.port = free_port()?;
+        let Started::Up(child, version) = start(&*recipe, place, true)? else { continue };
+        let server = Server {
             name: kind.name().into(),
             version,
-            url: format!("redis://127.0.0.1:{port}"),
+            url: recipe.url(place),
             host: "127.0.0.1".into(),
-            port,
+            port: place.port,
             pid: Some(child.id()),
-        });
-        let kept = server.and_then(|server| {
+        };
+        let kept = (|| {
             // Renamed into place, so that nobody reads half of it.
-            let (new, path) = (dir.join("state"), state_file(kind));
+            let path = state_file(kind);
+            let new = path.with_extension("new");
             std::fs::write(&new, serde_json::to_vec_pretty(&server)?)?;
-            std::fs::rename(&new, &path).context(|| path.display().to_string())?;
-            Ok(server)
-        });
-        return kept.inspect_err(|_| end(child));
+            std::fs::rename(&new, &path).context(|| path.display().to_string())
+        })();
+        return kept.inspect_err(|_| end(child)).map(|()| server);
     }
-    Err(Error::new(format!("{} found every port taken", kind.program())))
+    Err(Error::new(format!("{} found every port taken", kind.name())))
 }
 
 fn end(mut child: Child) {
@@ -144,12 +157,13 @@ fn end(mut child: Child) {
 
 /// Whether the process that was recorded is this server still, and not another that got its number since.
 pub fn is_running(server: &Server) -> bool {
-    let Some(pid) = server.pid else { return false };
+    let (Some(pid), Some(kind)) = (server.pid, Kind::named(&server.name)) else { return false };
     // A dead process that nobody waited for has an empty command line.
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
-    // Both servers write their address into it.
-    line.contains(&format!("{}-server", server.name)) && line.contains(&format!(":{}", server.port))
+    // Each has its program and its port in it, as argument or as title.
+    let port = server.port.to_string();
+    line.contains(kind.mark()) && line.split(|char: char| !char.is_ascii_digit()).any(|number| number == port)
 }
 
 /// Stops the shared server of this kind, if one is recorded, and forgets it. Answers whether it ran.
@@ -161,7 +175,7 @@ pub fn stop_shared(kind: Kind) -> Result<Option<Server>> {
     let mut stopped = None;
     if let Some(server) = found.filter(is_running) {
         let pid = server.pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
-        for signal in [Signal::CONT, Signal::TERM, Signal::KILL] {
+        for signal in [Signal::CONT, kind.recipe()?.stop_signal(), Signal::KILL] {
             let gone = || !is_running(&server);
             if let Some(pid) = pid.filter(|_| is_running(&server)) {
                 // Gone in between is as good as stopped.
@@ -180,9 +194,14 @@ pub fn stop_shared(kind: Kind) -> Result<Option<Server>> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    match std::fs::remove_dir_all(state_dir().join(kind.name())) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(stopped),
+    remove_dir(&home(kind)?)?;
+    Ok(stopped)
+}
+
+fn remove_dir(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context(|| dir.display().to_string()),
+        _ => Ok(()),
     }
 }
 

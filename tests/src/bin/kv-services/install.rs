@@ -1,28 +1,34 @@
 //! Installing a server's package with apt.
 
-use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kv_tests::servers::Kind;
+use kv_tests::servers::{self, Kind};
 use kv_tests::{Context as _, Error, Result};
 
 /// How long another package manager may hold the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 
-/// Installs this kind's server.
+/// Whether this process read the package lists anew. Held by whoever installs, so that threads take turns.
+static UPDATED: Mutex<bool> = Mutex::new(false);
+
+/// Installs what this kind's server needs and is not there.
 pub(crate) fn install(kind: Kind) -> Result<()> {
-    let apt = find("apt-get").filter(|_| rustix::process::geteuid().is_root());
+    let packages = kind.missing_packages();
+    let Some(package) = packages.first() else { return Ok(()) };
+    let apt = servers::find("apt-get").filter(|_| rustix::process::geteuid().is_root());
     if apt.is_none() {
         return Err(Error::new(by_hand(kind, "it is not installed, and this is not root on a machine with apt-get")));
     }
-    // Two apt processes at once break each other, also when they belong to two checkouts.
-    let lock = File::create(std::env::temp_dir().join("kv-services-install.lock"))?;
-    lock.lock()?;
-    let package = kind.program();
+    let mut updated = UPDATED.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lock = servers::install_lock()?;
     eprintln!("installing {package} ...");
-    apt_get(&["update"]).context(|| by_hand(kind, "the package lists cannot be read"))?;
+    if !*updated {
+        apt_get(&["update"]).context(|| by_hand(kind, "the package lists cannot be read"))?;
+        *updated = true;
+    }
     let mut from: Vec<String> = Vec::new();
     if !has_candidate(package)? {
         let suite = add_backports().context(|| by_hand(kind, &format!("no package source has {package}")))?;
@@ -34,25 +40,17 @@ pub(crate) fn install(kind: Kind) -> Result<()> {
     }
     let mut args = vec!["install", "--yes", "--no-install-recommends"];
     args.extend(from.iter().map(String::as_str));
-    args.push(package);
-    if kind == Kind::Redis {
-        args.push("redis-tools");
-    }
+    args.extend(&packages);
     apt_get(&args).context(|| by_hand(kind, &format!("{package} cannot be installed")))
 }
 
 fn by_hand(kind: Kind, why: &str) -> String {
     format!(
-        "{why}; install {} by hand, or name a server in {} (redis://host:port), or skip it with KV_SKIP={}",
-        kind.program(),
+        "{why}; install {} by hand, or name a server in {}, or skip it with KV_SKIP={}",
+        kind.missing_packages().join(" and "),
         kind.variable(),
         kind.name()
     )
-}
-
-fn find(program: &str) -> Option<()> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file()).then_some(())
 }
 
 /// Runs apt-get: once more after a failure, and for as long as somebody else holds its lock.

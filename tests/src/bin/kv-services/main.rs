@@ -44,38 +44,44 @@ fn lock() -> Result<File> {
     Ok(file)
 }
 
-/// Every server is tried, so that one run tells all that is missing.
+/// Every server is tried, so that one run tells all that is missing; all at the same time, for most of it is waiting.
 fn up() -> Result<bool> {
     let _lock = lock()?;
-    let mut all = true;
-    for kind in Kind::ALL {
-        if is_skipped(kind.name()) {
-            eprintln!("SKIPPED {} (KV_SKIP)", kind.name());
-        } else if let Err(error) = bring_up(kind) {
+    let tried = std::thread::scope(|scope| {
+        let threads: Vec<_> = Kind::ALL.map(|kind| (kind, scope.spawn(move || bring_up(kind)))).into_iter().collect();
+        let join = |(kind, thread): (Kind, std::thread::ScopedJoinHandle<'_, Result<()>>)| {
+            (kind, thread.join().unwrap_or_else(|_| Err(Error::new("its thread panicked"))))
+        };
+        threads.into_iter().map(join).collect::<Vec<_>>()
+    });
+    for (kind, result) in &tried {
+        if let Err(error) = result {
             eprintln!("kv-services: {}: {error}", kind.name());
-            all = false;
         }
     }
     status()?;
-    Ok(all)
+    Ok(tried.iter().all(|(_, result)| result.is_ok()))
 }
 
 fn bring_up(kind: Kind) -> Result<()> {
-    if servers::external(kind)?.is_some() || servers::shared(kind).is_ok() {
+    if is_skipped(kind.name()) {
+        eprintln!("SKIPPED {} (KV_SKIP)", kind.name());
+        return Ok(());
+    }
+    if servers::external(kind)?.is_some() || !kind.is_ours() || servers::shared(kind).is_ok() {
         return Ok(());
     }
     // One that is recorded but does not answer, or is not ours any more.
     servers::stop_shared(kind)?;
-    if servers::find_program(kind).is_none() {
-        install::install(kind)?;
-    }
+    install::install(kind)?;
+    kind.prepare()?;
     servers::start_shared(kind).map(drop)
 }
 
 fn down() -> Result<bool> {
     let _lock = lock()?;
     let mut all = true;
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_ours()) {
         match servers::stop_shared(kind) {
             Ok(Some(server)) => println!("stopped {server:?}"),
             Ok(None) => {}
@@ -89,13 +95,13 @@ fn down() -> Result<bool> {
 }
 
 fn status() -> Result<()> {
-    println!("{:<8} {:<10} {:>5} {:>8}  state", "name", "version", "port", "pid");
-    for kind in Kind::ALL {
+    println!("{:<10} {:<28} {:>5} {:>8}  state", "name", "version", "port", "pid");
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_in_use()) {
         let (server, state) = look(kind)?;
         let version = server.as_ref().map_or("-", |server| server.version.as_str());
         let port = server.as_ref().map_or("-".to_owned(), |server| server.port.to_string());
         let pid = server.as_ref().and_then(|server| server.pid).map_or("-".to_owned(), |pid| pid.to_string());
-        println!("{:<8} {version:<10} {port:>5} {pid:>8}  {state}", kind.name());
+        println!("{:<10} {version:<28} {port:>5} {pid:>8}  {state}", kind.name());
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(crate) fn print(log: &str, failed_steps: &[&str]) -> Result<bool> {
     let text = std::fs::read(log).context(|| log.to_owned())?;
     let tally = tally(&String::from_utf8_lossy(&text));
     println!();
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_in_use()) {
         match servers::shared(kind) {
             Ok(server) => println!("with {} {} on port {}", server.name, server.version, server.port),
             Err(error) => println!("without {}: {error}", kind.name()),
