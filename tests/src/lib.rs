@@ -1,5 +1,6 @@
-//! What tests need from the world outside: a [`proxy`] that injects faults and counts round trips, real [`servers`]
-//! and how they start, the released [`python`] package, and [`tls`] certificates.
+//! What tests need from the world outside: a [`proxy`] that injects faults and counts round trips, a [`front`] that gives
+//! an HTTP server logins and TLS, real [`servers`] and how they start, the released [`python`] package, and [`tls`]
+//! certificates.
 //!
 //! Everything here blocks and uses plain threads, so that both flavours are tested by the same tools.
 //!
@@ -19,6 +20,7 @@
 
 pub mod child;
 mod error;
+pub mod front;
 mod need;
 pub mod proxy;
 pub mod python;

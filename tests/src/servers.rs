@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use self::address::Address;
+pub(crate) use self::address::login;
 use self::launch::advice;
 pub(crate) use self::launch::wait;
 pub use self::launch::{find, is_running, start_shared, stop_shared};
@@ -26,6 +27,7 @@ pub use self::postgres::{PostgresOptions, private_postgres};
 pub use self::private::Private;
 pub use self::recipe::{Place, Recipe};
 pub use self::redis::{Options, private_redis};
+pub(crate) use self::wire::base64;
 use crate::error::{Context, Error, Result};
 use crate::need::{Unavailable, check_skip};
 use crate::resp;

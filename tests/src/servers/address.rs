@@ -77,7 +77,7 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// `user:password@` of a URL, or nothing.
-pub(super) fn login(user: Option<&str>, password: Option<&str>) -> String {
+pub(crate) fn login(user: Option<&str>, password: Option<&str>) -> String {
     let login = password.map(|word| format!("{}:{}@", encode(user.unwrap_or_default()), encode(word)));
     login.or_else(|| user.map(|user| format!("{}@", encode(user)))).unwrap_or_default()
 }

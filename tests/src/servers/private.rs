@@ -123,6 +123,7 @@ impl<R: Recipe> Private<R> {
     /// # Errors
     /// When it cannot be stopped.
     pub fn stop(&mut self) -> Result<()> {
+        self.signal_children(Signal::CONT);
         let Some(mut running) = self.running.take() else { return Ok(()) };
         self.server.pid = None;
         // A stopped process would take the other signal only later.
@@ -140,6 +141,8 @@ impl<R: Recipe> Private<R> {
     /// # Errors
     /// When it cannot be killed.
     pub fn kill9(&mut self) -> Result<()> {
+        // Children of a killed one end by themselves, unless they are paused.
+        self.signal_children(Signal::CONT);
         let Some(running) = self.running.take() else { return Ok(()) };
         self.server.pid = None;
         running.end();
@@ -162,13 +165,15 @@ impl<R: Recipe> Private<R> {
         Err(Error::new(format!("port {} of a server that restarts was taken by somebody else", self.server.port)))
     }
 
-    /// Stops its process in its tracks: connections stay up and nothing answers. (Of several processes, the first: see
-    /// where the server's kind has some.)
+    /// Stops its processes in their tracks: connections stay up and nothing answers.
     ///
     /// # Errors
     /// When it does not run.
     pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        // The first one first, so that it makes no more of them.
+        self.signal(Signal::STOP)?;
+        self.signal_children(Signal::STOP);
+        Ok(())
     }
 
     /// Lets a paused one go on.
@@ -176,7 +181,18 @@ impl<R: Recipe> Private<R> {
     /// # Errors
     /// When it does not run.
     pub fn resume(&self) -> Result<()> {
+        self.signal_children(Signal::CONT);
         self.signal(Signal::CONT)
+    }
+
+    /// One process for each connection, as PostgreSQL has it.
+    fn signal_children(&self, signal: Signal) {
+        let Some(pid) = self.server.pid else { return };
+        let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for child in list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+            // One that is gone is as good as stopped.
+            let _ = rustix::process::kill_process(child, signal);
+        }
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
@@ -205,9 +221,7 @@ impl Running {
 
 impl<R: Recipe> Drop for Private<R> {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.end();
-        }
+        let _ = self.kill9();
     }
 }
 
