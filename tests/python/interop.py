@@ -6,12 +6,18 @@ A command names a store, where it is, and an operation:
      "value_text": "{\"a\": 1}", "ttl": 10.5}
 
 store       redis (url, or host, port, db, username, password), valkey (host, port, db, username, password),
-            disk and multidisk (directory), memory; `options` holds any more arguments of the constructor
+            mongodb (url), postgresql (url), opensearch and elasticsearch (url, api_key),
+            disk and multidisk (directory), memory; `options` holds any more arguments of the constructor, and
+            "sanitize": true for the store's own way with names that its server cannot hold (mongodb, opensearch,
+            elasticsearch), "plain_mapping": true for a server that does not know the type by which opensearch and
+            elasticsearch map values
 wrappers    what stands around it, the outermost first: compression (min_size_to_compress), fernet (keys, or
             source_material and salt), prefix_keys (prefix), prefix_collections (prefix), single_collection
             (single_collection); each as {"wrapper": name, ...}
 op          put, get, ttl, delete, put_many, get_many, ttl_many, delete_many, keys, close;
-            raw_get and raw_put read and write the stored text itself (disk, multidisk)
+            raw_get and raw_put read and write what is stored, as text: the text itself (disk, multidisk), the
+            document as extended JSON (mongodb), the row as JSON (postgresql), the source of the document
+            (opensearch, elasticsearch)
 value_text  a value as JSON text, so that NaN, big integers and floats cross exactly; `values_text` is a list of them
 
 Answers carry value_text (sorted keys; null for a miss), values_text, ttl, ttls, deleted, keys or ok; a failure is
@@ -26,7 +32,7 @@ from pathlib import Path
 
 warnings.simplefilter("ignore")
 
-PLACE = ("url", "host", "port", "db", "username", "password", "directory", "options", "wrappers")
+PLACE = ("url", "api_key", "host", "port", "db", "username", "password", "directory", "options", "wrappers")
 stores = {}
 bare = {}
 
@@ -42,6 +48,27 @@ def open_store(kind, place):
         from key_value.aio.stores.valkey import ValkeyStore
 
         return ValkeyStore(**place, **options)
+    if kind == "mongodb":
+        from key_value.aio.stores.mongodb import store as mongodb
+
+        if options.pop("sanitize", False):
+            options["collection_sanitization_strategy"] = mongodb.MongoDBV1CollectionSanitizationStrategy()
+        return mongodb.MongoDBStore(**place, **options)
+    if kind == "postgresql":
+        from key_value.aio.stores.postgresql import PostgreSQLStore
+
+        return PostgreSQLStore(**place, **options)
+    if kind in ("opensearch", "elasticsearch"):
+        from key_value.aio.stores.elasticsearch import store as elasticsearch
+        from key_value.aio.stores.opensearch import store as opensearch
+
+        module, name = (opensearch, "OpenSearch") if kind == "opensearch" else (elasticsearch, "Elasticsearch")
+        if options.pop("sanitize", False):
+            options["key_sanitization_strategy"] = getattr(module, name + "V1KeySanitizationStrategy")()
+            options["collection_sanitization_strategy"] = getattr(module, name + "V1CollectionSanitizationStrategy")()
+        if options.pop("plain_mapping", False):
+            module.DEFAULT_MAPPING["properties"]["value"] = {"type": "object", "enabled": False}
+        return getattr(module, name + "Store")(**place, **options)
     if kind == "disk":
         from key_value.aio.stores.disk import DiskStore
 
@@ -97,13 +124,39 @@ def seconds(ttl):
     return None if ttl is None else float(ttl)
 
 
-def raw_cache(store, kind, collection):
-    """The diskcache underneath, and how a key is written in it."""
-    collection = collection or store.default_collection
-    if kind == "disk":
-        return store._cache, lambda key: f"{collection}::{key}"
-    if kind == "multidisk":
-        return store._cache[collection], lambda key: key
+async def raw(store, kind, collection, key, new, ttl):
+    """What is stored under a key, as text, or `None`; with a `new` text, that is stored instead."""
+    if kind in ("disk", "multidisk"):
+        cache = store._cache if kind == "disk" else store._cache[collection]
+        written = f"{collection}::{key}" if kind == "disk" else key
+        return cache.get(written) if new is None else cache.set(written, new, expire=ttl)
+    if kind == "mongodb":
+        from bson import json_util
+
+        documents = store._collections_by_name[collection]
+        if new is None:
+            document = await documents.find_one({"key": key})
+            return document and json_util.dumps(document, sort_keys=True)
+        return await documents.replace_one({"key": key}, json_util.loads(new), upsert=True)
+    if kind == "postgresql":
+        table = store._table_name
+        if new is None:
+            return await store._pool.fetchval(
+                f"SELECT row_to_json(t)::text FROM {table} t WHERE collection = $1 AND key = $2", collection, key
+            )
+        async with store._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"DELETE FROM {table} WHERE collection = $1 AND key = $2", collection, key)
+            return await connection.execute(
+                f"INSERT INTO {table} SELECT * FROM json_populate_record(null::{table}, $1::json)", new
+            )
+    if kind in ("opensearch", "elasticsearch"):
+        at = {"index": store._get_index_name(collection=collection), "id": store._get_document_id(key=key)}
+        if new is None:
+            if not await store._client.exists(**at):
+                return None
+            return json.dumps(dict((await store._client.get(**at))["_source"]), sort_keys=True)
+        body = {"body" if kind == "opensearch" else "document": json.loads(new)}
+        return await store._client.index(**at, **body, refresh=True)
     raise ValueError(f"no raw access to {kind!r}")
 
 
@@ -151,12 +204,10 @@ async def answer(command):
     if op == "keys":
         return {"keys": sorted(await store.keys(**at, limit=command.get("limit")))}
     if op in ("raw_get", "raw_put"):
-        await store.setup_collection(collection=command.get("collection") or store.default_collection)
-        cache, written = raw_cache(store, kind, command.get("collection"))
-        if op == "raw_get":
-            return {"text": cache.get(written(key))}
-        cache.set(written(key), command["text"], expire=ttl)
-        return {"ok": True}
+        collection = command.get("collection") or store.default_collection
+        await store.setup_collection(collection=collection)
+        old = await raw(store, kind, collection, key, command["text"] if op == "raw_put" else None, ttl)
+        return {"text": old} if op == "raw_get" else {"ok": True}
     raise ValueError(f"unknown operation {op!r}")
 
 

@@ -41,6 +41,7 @@ pub struct FrontOptions {
     logins: Vec<String>,
     user: Option<(String, String)>,
     headers: Vec<(String, String)>,
+    elasticsearch: bool,
 }
 
 impl fmt::Debug for FrontOptions {
@@ -82,6 +83,14 @@ impl FrontOptions {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
+    }
+
+    /// What the vendor's own clients of Elasticsearch insist on, before an OpenSearch: the header of the product is in
+    /// every answer, and its media types are called JSON to the server behind.
+    #[must_use]
+    pub fn elasticsearch(mut self) -> Self {
+        self.elasticsearch = true;
+        self.header("X-Elastic-Product", "Elasticsearch")
     }
 
     /// Starts it on a free loopback port.
@@ -302,7 +311,10 @@ fn talk<S: Read + Write>(inner: &Inner, client: &mut BufReader<S>) -> Result<()>
         if head.header("expect").is_some() {
             client.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        let request = head.body_of_request(client)?;
+        let mut request = head.body_of_request(client)?;
+        if inner.options.elasticsearch {
+            request.replace_in_headers("application/vnd.elasticsearch+", "application/");
+        }
         let closes = request.closes();
         let answer = match inner.own_answer(&request) {
             Some(answer) => answer.into_message(),

@@ -12,6 +12,7 @@ use kv_tests::servers::{
 };
 use kv_tests::tls::Certs;
 use kv_tests::{Result, need};
+use serde_json::{Value, json};
 
 fn process_exists(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
@@ -275,4 +276,64 @@ fn the_front_answers_in_the_place_of_the_server() {
     let addr = front.addr();
     drop(front);
     assert!(TcpStream::connect(addr).is_err());
+}
+
+// --- the stores of Python's package on each of them
+
+#[test]
+fn python_talks_to_the_stores_of_these_servers() {
+    let Some(python) = need(Python::find()) else { return };
+    let name = format!("kv_harness_{}", std::process::id());
+    let mut places = Vec::new();
+    if let Some(server) = need(servers::mongodb()) {
+        places.push(json!({"store": "mongodb", "url": server.url, "options": {"db_name": name, "sanitize": true}}));
+    }
+    if let Some(server) = need(servers::postgres()) {
+        places.push(json!({"store": "postgresql", "url": server.url, "options": {"table_name": name}}));
+    }
+    let options = json!({"index_prefix": name, "sanitize": true, "plain_mapping": true});
+    if let Some(server) = need(servers::opensearch()) {
+        places.push(json!({"store": "opensearch", "url": server.url, "options": options}));
+    }
+    let search = need(servers::elasticsearch());
+    let start = |server: servers::Server| {
+        FrontOptions::new().user("u", "p").elasticsearch().start((server.host.as_str(), server.port)).unwrap()
+    };
+    let front = search.map(start);
+    if let Some(front) = &front {
+        let mut options = options.clone();
+        options["index_prefix"] = json!(format!("{name}_e"));
+        places.push(json!({"store": "elasticsearch", "url": front.login_url(), "options": options}));
+    }
+    let mut session = python.session().unwrap();
+    for place in &places {
+        let mut call = |more: Value| {
+            let mut command = place.clone();
+            command.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            session.call(&command).unwrap()
+        };
+        let ok = json!({"ok": true});
+        let text = r#"{"a": [1, 2.5, null, {"b": "\u00e4"}]}"#;
+        assert_eq!(call(json!({"op": "put", "collection": "c", "key": "k", "value_text": text, "ttl": 100.5})), ok);
+        let got = call(json!({"op": "ttl", "collection": "c", "key": "k"}));
+        assert_eq!(got["value_text"], text, "{place}");
+        assert!((90.0..=100.5).contains(&got["ttl"].as_f64().unwrap()), "{place} {got}");
+        assert_eq!(call(json!({"op": "get", "collection": "c", "key": "x"})), json!({"value_text": null}));
+        assert_eq!(call(json!({"op": "raw_get", "collection": "c", "key": "x"})), json!({"text": null}));
+        let raw = call(json!({"op": "raw_get", "collection": "c", "key": "k"}));
+        let raw = raw["text"].as_str().unwrap();
+        assert!(raw.contains("2.5") && raw.contains("expires_at"), "{place} {raw}");
+        let raw = raw.replace("2.5", "7.5");
+        assert_eq!(call(json!({"op": "raw_put", "collection": "c", "key": "k", "text": raw})), ok);
+        let got = call(json!({"op": "get", "collection": "c", "key": "k"}));
+        assert_eq!(got["value_text"], text.replace("2.5", "7.5"), "{place}");
+        let many = json!({"op": "put_many", "collection": "c", "keys": ["a", "b"], "values_text": ["{\"i\": 1}", "{\"i\": 2}"]});
+        assert_eq!(call(many), ok);
+        assert_eq!(
+            call(json!({"op": "delete_many", "collection": "c", "keys": ["a", "k", "x"]})),
+            json!({"deleted": 2})
+        );
+        assert_eq!(call(json!({"op": "delete", "collection": "c", "key": "b"})), json!({"deleted": true}));
+        assert_eq!(call(json!({"op": "close"})), ok);
+    }
 }

@@ -100,6 +100,12 @@ impl Message {
         find(&self.headers, name)
     }
 
+    pub(super) fn replace_in_headers(&mut self, old: &str, new: &str) {
+        for (_, value) in &mut self.headers {
+            *value = value.replace(old, new);
+        }
+    }
+
     /// Whether it is the last of its connection.
     pub(super) fn closes(&self) -> bool {
         let said = self.header("connection").unwrap_or_default().to_ascii_lowercase();
