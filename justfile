@@ -64,7 +64,7 @@ test-doc *args: codegen-check
 test-slow *args: codegen-check services-up
     cargo test {{ libraries }} -p kv-tests {{ full }} --all-targets --no-fail-fast {{ args }} -- --ignored
 
-# Start the servers of the tests, installing what is missing (KV_SKIP=redis,valkey,python leaves some out)
+# Start the servers of the tests, installing what is missing (KV_SKIP=redis,mongodb,... leaves some out)
 services-up:
     @{{ services }} up
 

@@ -46,7 +46,8 @@ fn shared_servers_of_each_kind_answer_where_they_say() {
     for kind in Kind::ALL.into_iter().filter(|kind| kind.is_in_use()) {
         let Some(server) = need(servers::shared(kind)) else { continue };
         assert_eq!(server.name, kind.name());
-        assert!(server.version.starts_with(|first: char| first.is_ascii_digit()), "{server:?}");
+        // Somebody else's may not tell.
+        assert!(server.pid.is_none() || server.version.starts_with(|first: char| first.is_ascii_digit()), "{server:?}");
         assert!(server.url.contains(&format!(":{}", server.port)), "{server:?}");
         assert!(servers::is_running(&server) || server.pid.is_none());
     }

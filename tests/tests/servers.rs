@@ -95,6 +95,36 @@ fn postgres_wants_its_password() {
     assert_eq!(own.sql("SELECT 1").unwrap(), "1");
 }
 
+/// Plays two roles: run by hand it starts itself again, and there somebody else's servers are named.
+#[test]
+fn servers_of_somebody_else_are_asked_for_their_version() {
+    const CHILD: &str = "KV_SERVERS_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        for server in [servers::postgres(), servers::mongodb(), servers::opensearch(), servers::elasticsearch()] {
+            println!("{:?}", server.map_err(|error| error.to_string()));
+        }
+        return;
+    }
+    let Some(own) = need(private_postgres(PostgresOptions::new().password("pä ss/:@"))) else { return };
+    let Some(search) = need(servers::opensearch()) else { return };
+    let wrong = own.url().replacen("postgres:p", "postgres:q", 1);
+    let ask = |url: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "servers_of_somebody_else_are_asked_for_their_version", "--nocapture"]);
+        // One is not there at all, and one is not what its variable says.
+        command.envs([(CHILD, "1"), ("KV_POSTGRES_URL", url), ("KV_MONGODB_URL", "mongodb://127.0.0.1:1")]);
+        command.envs([("KV_OPENSEARCH_URL", &search.url), ("KV_ELASTICSEARCH_URL", &search.url)]);
+        String::from_utf8(command.env_remove("KV_SKIP").output().unwrap().stdout).unwrap()
+    };
+    let said = ask(own.url());
+    assert!(said.contains(&format!("Ok({:?})", own.server()).split(" (pid").next().unwrap().to_owned()), "{said}");
+    assert!(said.contains("the mongodb server that KV_MONGODB_URL names"), "{said}");
+    assert!(said.contains(&format!("Ok(opensearch {} at ", search.version)), "{said}");
+    assert!(said.contains("this server is not elasticsearch"), "{said}");
+    let said = ask(&wrong);
+    assert!(said.contains("password authentication failed") && !said.contains("ss/"), "{said}");
+}
+
 #[test]
 fn postgres_speaks_tls_alone() {
     let options = PostgresOptions::new().tls().password("pw").setting("statement_timeout", "7s");

@@ -3,13 +3,15 @@
 use super::Kind;
 use crate::error::{Error, Result};
 
-/// What a URL says: `scheme://[[user]:password@]host[:port][/...]`. Of several hosts, the first.
+/// What a URL says: `scheme://[[user]:password@]host[:port][/path]`. Of several hosts, the first.
 pub(crate) struct Address {
     pub(crate) tls: bool,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// A database, for most.
+    pub(crate) path: Option<String>,
 }
 
 impl Address {
@@ -47,7 +49,8 @@ impl Address {
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let host = if host.is_empty() { "localhost" } else { host }.to_owned();
-        Ok(Self { tls, user: given(user), password: given(password), host, port })
+        let path = rest.split(['?', '#']).next().and_then(|rest| rest.split_once('/')).map(|(_, path)| decode(path));
+        Ok(Self { tls, user: given(user), password: given(password), host, port, path: given(path) })
     }
 }
 
@@ -102,6 +105,11 @@ mod tests {
         assert_eq!(parts(&format!("redis://{0}:{0}@h", encode(odd))), (false, some(odd), some(odd), "h".into(), 6379));
         let postgres = of(Kind::Postgres, "postgresql://postgres@h/db?connect_timeout=1&sslmode=require");
         assert_eq!(postgres, (true, some("postgres"), None, "h".into(), 5432));
+        let path = |url: &str| Address::parse(Kind::Postgres, url).unwrap().path;
+        assert_eq!(
+            (path("postgres://h/a%20b?x=/"), path("postgres://h/"), path("postgres://h?x=/")),
+            (some("a b"), None, None)
+        );
         assert_eq!(of(Kind::Mongodb, "mongodb://a:b@one:1,two:2/?x=y").4, 1);
         assert_eq!(of(Kind::Opensearch, "https://h").4, 9200);
         for wrong in ["localhost:6379", "http://secret@h", "redis://h:99999"] {

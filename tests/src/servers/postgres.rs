@@ -64,8 +64,18 @@ fn run_as(command: &mut Command, account: Option<(u32, u32)>) {
 pub(super) fn ask(address: &Address) -> Result<String> {
     let mut stream = tcp(&address.host, address.port)?;
     let user = address.user.as_deref().unwrap_or(USER);
-    // One with a password: that it wants one from a stranger is enough.
-    greet(&mut stream, user, if user == USER { USER } else { user })
+    let database = address.path.as_deref().unwrap_or(user);
+    let version = greet(&mut stream, user, database)?;
+    let (Some(password), Some(program)) = (&address.password, program("psql")) else { return Ok(version) };
+    if version != UNKNOWN {
+        return Ok(version);
+    }
+    // It wants to see the password, which is a longer talk.
+    let mut command = Command::new(program);
+    command.args(["-h", &address.host, "-p", &address.port.to_string(), "-U", user, "-d", database]);
+    command.args(["-w", "-X", "-A", "-t", "-c", "SHOW server_version"]).env("PGPASSWORD", password);
+    let told = crate::python::run(&mut command).context(|| "logging in".to_owned())?;
+    Ok(told.split_whitespace().next().unwrap_or(UNKNOWN).to_owned())
 }
 
 fn greet(stream: &mut dyn Stream, user: &str, database: &str) -> Result<String> {
