@@ -172,7 +172,8 @@ impl Kind {
 /// When the file of the lock cannot be made.
 pub fn install_lock() -> Result<File> {
     let path = std::env::temp_dir().join("kv-services-install.lock");
-    let lock = File::create(&path).context(|| path.display().to_string())?;
+    // Another user's may not be written to, but locked it can be.
+    let lock = File::create(&path).or_else(|_| File::open(&path)).context(|| path.display().to_string())?;
     lock.lock()?;
     Ok(lock)
 }
