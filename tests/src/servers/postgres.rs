@@ -281,7 +281,7 @@ impl Private<PostgresOptions> {
         Ok(crate::python::run(&mut command)?.trim_end().to_owned())
     }
 
-    /// The certificate of the authority, the folder of the data and the log are in here; the server's process owns it.
+    /// The folder of its data.
     pub fn data(&self) -> PathBuf {
         self.dir().join("data")
     }
