@@ -38,7 +38,7 @@ use serde_json::value::RawValue;
 use super::Document;
 use crate::{Metadata, Name, Record, Result, Timestamp, ValueRef, time};
 
-mod general;
+pub(super) mod general;
 mod plain;
 #[cfg(test)]
 mod tests;

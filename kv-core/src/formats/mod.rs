@@ -43,6 +43,9 @@ pub mod compression;
 pub mod disk;
 pub mod diskcache;
 pub mod document;
+#[cfg(feature = "elasticsearch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "elasticsearch")))]
+pub mod elasticsearch;
 #[cfg(feature = "encryption")]
 #[cfg_attr(docsrs, doc(cfg(feature = "encryption")))]
 pub mod encryption;

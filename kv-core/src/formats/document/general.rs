@@ -102,20 +102,20 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 /// A JSON string, borrowed if it has no escapes; `None` if it is no string.
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(in crate::formats) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
 }
 
 /// A name that is there must be text, or it could not be told whether the record is of the name that was asked for.
-fn name<'a>(field: &'static str, raw: Option<&'a RawValue>) -> Result<Option<Cow<'a, str>>> {
+pub(in crate::formats) fn name<'a>(field: &'static str, raw: Option<&'a RawValue>) -> Result<Option<Cow<'a, str>>> {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
         return Ok(None);
     };
     string(raw).map(Some).ok_or_else(|| corrupted(format!("its `{field}` is not text")))
 }
 
-fn instant(field: &'static str, raw: Option<&RawValue>) -> Result<Option<Timestamp>> {
+pub(in crate::formats) fn instant(field: &'static str, raw: Option<&RawValue>) -> Result<Option<Timestamp>> {
     let Some(raw) = raw.filter(|raw| !["null", "\"\""].contains(&raw.get())) else {
         return Ok(None);
     };
@@ -129,14 +129,14 @@ fn parse(text: &str) -> Option<Timestamp> {
     read(text).or_else(|| read(&format!("{text}Z"))).or_else(|| read(&format!("{text}T00:00:00Z")))
 }
 
-fn revision(raw: &RawValue) -> Option<u64> {
+pub(in crate::formats) fn revision(raw: &RawValue) -> Option<u64> {
     let digits = string(raw).filter(|text| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     u64::from_str_radix(&digits, 16).ok()
 }
 
 /// serde's own message can quote the document, so only the place and the sort of error go on.
 #[cold]
-fn refusal(text: &str, error: &serde_json::Error) -> Error {
+pub(in crate::formats) fn refusal(text: &str, error: &serde_json::Error) -> Error {
     if error.classify() == Category::Data {
         return corrupted("it is not a JSON object");
     }
