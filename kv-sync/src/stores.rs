@@ -11,11 +11,14 @@
 //! | [`DiskcacheStore`] | in a directory of Python's `diskcache` | exact | linearizable, across processes |
 //! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
 //! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a server of that name | exact, by this clock | linearizable |
+//! | `ElasticsearchStore`, `OpenSearchStore` (feature `elasticsearch`) | in a server of that name | exact, by this clock | linearizable |
 
 #[cfg(feature = "disk")]
 mod disk;
 #[cfg(feature = "disk")]
 mod diskcache;
+#[cfg(feature = "elasticsearch")]
+mod elasticsearch;
 mod memory;
 #[cfg(feature = "disk")]
 mod multi_disk;
@@ -30,6 +33,9 @@ pub use disk::{DiskDriver, DiskOptions, DiskStore, Durability};
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
 pub use diskcache::{DiskcacheDriver, DiskcacheStore};
+#[cfg(feature = "elasticsearch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "elasticsearch")))]
+pub use elasticsearch::{ElasticsearchDriver, ElasticsearchOptions, ElasticsearchStore, OpenSearchStore};
 pub use memory::{MemoryDriver, MemoryOptions, MemoryStore};
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
@@ -39,6 +45,10 @@ pub use null::{NullDriver, NullStore};
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use redis::{RedisClientV1, RedisDriver, RedisOptions, RedisStore, ValkeyStore};
 pub use simple::{SimpleDriver, SimpleStore};
+
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use crate::http::HttpClientV1;
 
 use kv_core::{Atomicity, Capabilities, Listing};
 
