@@ -32,15 +32,15 @@ mod state;
 mod tests;
 
 pub use answers::{
-    Done, Found, Hit, IndexState, Looked, Mark, Page, Refusal, Server, Step, Swept, bulk_answer, collections_in, count_answer,
-    found, hits, index_states, refusal_of, searches, server, swept,
+    Done, Found, Hit, IndexState, Looked, Mark, Page, Refusal, Server, Step, Swept, bulk_answer, collections_in,
+    count_answer, found, hits, index_states, refusal_of, searches, server, swept,
 };
 pub use document::{Content, Decoded, Form, decode, encode};
 pub use names::{Indices, Naming, document_id, indices};
 pub use queries::{Which, query};
 pub use requests::{
-    Bulk, adopt_index, alias_index, bulk, collections_of, count, create_index, get_index, get_indices, list, look, mget, redirect,
-    refresh, root, sweep,
+    Bulk, adopt_index, alias_index, bulk, collections_of, count, create_index, get_index, get_indices, list, look,
+    mget, redirect, refresh, root, sweep,
 };
 pub use state::State;
 

@@ -1,5 +1,12 @@
 //! Elasticsearch and OpenSearch against a real server, in both flavours.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+#[macro_use]
+mod side;
+
 mod contract;
+mod faults;
+mod interop;
+mod records;
 mod server;
+mod trips;

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kv_tests::{Error, Unavailable};
+use kv_tests::Unavailable;
+use kv_tests::servers;
 use serde_json::{Value, json};
 
 /// A server that is there.
@@ -18,13 +19,10 @@ pub struct Server {
     pub port: u16,
 }
 
-/// The OpenSearch server that `KV_OPENSEARCH_URL` names.
+/// The shared OpenSearch, with room for the indices of the tests.
 pub fn opensearch() -> Result<Server, Unavailable> {
-    let url = std::env::var("KV_OPENSEARCH_URL").map_err(|_| Error::new("KV_OPENSEARCH_URL names no server"))?;
-    let place = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let (host, port) = place.rsplit_once(':').ok_or_else(|| Error::new("KV_OPENSEARCH_URL has no port"))?;
-    let port = port.parse().map_err(|_| Error::new("KV_OPENSEARCH_URL has no port"))?;
-    let server = Server { host: host.to_owned(), port, url };
+    let servers::Server { url, host, port, .. } = servers::opensearch()?;
+    let server = Server { url, host, port };
     static ROOM: OnceLock<()> = OnceLock::new();
     ROOM.get_or_init(|| server.make_room());
     Ok(server)
@@ -43,7 +41,7 @@ impl Server {
     pub fn ask(&self, method: &str, target: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect((&*self.host, self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let kind = if body.contains("\n") { "application/x-ndjson" } else { "application/json" };
+        let kind = if body.contains('\n') { "application/x-ndjson" } else { "application/json" };
         let head = format!(
             "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
             self.host,

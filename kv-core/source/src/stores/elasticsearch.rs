@@ -189,7 +189,10 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let message = if server.dialect != Self::DIALECT {
             format!("the server is {found} {}; take the {found}Store for it, not the {wanted}Store", server.version)
         } else if !server.is_recent() {
-            format!("the server is {found} {}; this store takes Elasticsearch 7.10 or OpenSearch 1.0 or later", server.version)
+            format!(
+                "the server is {found} {}; this store takes Elasticsearch 7.10 or OpenSearch 1.0 or later",
+                server.version
+            )
         } else {
             return Ok(());
         };

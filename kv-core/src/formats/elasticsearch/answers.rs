@@ -53,14 +53,15 @@ impl Refusal {
 
     fn new(status: u16, error: &serde_json::Value) -> Self {
         let is_name = |name: &&str| {
-            name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            name.len() <= 64
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         };
         let name = error["type"].as_str().filter(is_name).unwrap_or_default().to_owned();
         // Of a block's reason only this is looked at; it is never quoted, since reasons quote values.
         let is_full = name == "cluster_block_exception"
-            && error["reason"].as_str().is_some_and(|reason| {
-                reason.contains("disk usage") || reason.contains("read-only / allow delete")
-            });
+            && error["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("disk usage") || reason.contains("read-only / allow delete"));
         Self { status, name, is_full }
     }
 }

@@ -1,8 +1,8 @@
 //! Listings, and what goes through all records.
 
 use kv_core::formats::elasticsearch::{
-    Page as Lines, Which, count, count_answer, get_indices, hits, index_states, list, look, query, refresh,
-    refusal_of, searches, sweep, swept,
+    Page as Lines, Which, count, count_answer, get_indices, hits, index_states, list, look, query, refresh, refusal_of,
+    searches, sweep, swept,
 };
 use kv_core::{Cursor, ErrorKind, KeyFilter, ListOptions, Listed, Page, Result};
 use serde_json::Value;

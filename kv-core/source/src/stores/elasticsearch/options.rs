@@ -184,7 +184,8 @@ mod tests {
         let options = ElasticsearchOptions::from_url("http://localhost:9200").unwrap();
         assert_eq!(options.indices().unwrap().prefix(), "kv");
         assert_eq!(options.clone().with_index_prefix("Shop-EU").indices().unwrap().prefix(), "shop-eu");
-        for bad in ["", "-a", "_a", ".a", "+a", "a b", "a*", "a/b", "a~", "a,b", "a:b", "a#", "\u{0}", &"a".repeat(101)] {
+        for bad in ["", "-a", "_a", ".a", "+a", "a b", "a*", "a/b", "a~", "a,b", "a:b", "a#", "\u{0}", &"a".repeat(101)]
+        {
             let error = options.clone().with_index_prefix(bad).indices().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{bad:?}");
         }

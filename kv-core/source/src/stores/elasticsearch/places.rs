@@ -103,7 +103,8 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let mut attempts = Attempts::default();
         loop {
             let naming = self.indices.naming(collection);
-            let place = |index, is_shared| Some(self.places.keep(collection, Place { index, is_shared, is_ready: true }));
+            let place =
+                |index, is_shared| Some(self.places.keep(collection, Place { index, is_shared, is_ready: true }));
             match self.standing(collection, naming, within).await? {
                 Standing::There(index, state) => {
                     if state.mark.is_none() {

@@ -313,4 +313,3 @@ fn was_live(
     let is_same = deleted.version == seen.version + 1;
     Ok(!is_same || looked.is_of(name) && !cx.has_ended(looked.expires))
 }
-
