@@ -10,6 +10,7 @@
 //! | [`DiskStore`] | in one SQLite file | exact | linearizable, across processes |
 //! | [`DiskcacheStore`] | in a directory of Python's `diskcache` | exact | linearizable, across processes |
 //! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
+//! | `PostgresStore` (feature `postgres`) | in a table of a server of that name | exact | linearizable |
 //! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a server of that name | exact, by this clock | linearizable |
 //! | `ElasticsearchStore`, `OpenSearchStore` (feature `elasticsearch`) | in a server of that name | exact, by this clock | linearizable |
 
@@ -23,6 +24,8 @@ mod memory;
 #[cfg(feature = "disk")]
 mod multi_disk;
 mod null;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod simple;
@@ -41,6 +44,9 @@ pub use memory::{MemoryDriver, MemoryOptions, MemoryStore};
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
 pub use multi_disk::{MultiDiskDriver, MultiDiskOptions, MultiDiskStore};
 pub use null::{NullDriver, NullStore};
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub use postgres::{PostgresDriver, PostgresOptions, PostgresPoolV0, PostgresStore};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use redis::{RedisClientV1, RedisDriver, RedisOptions, RedisStore, ValkeyStore};

@@ -54,6 +54,7 @@ mod envelope;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
+pub mod postgres;
 pub mod redis;
 
 pub use document::Stamp;
