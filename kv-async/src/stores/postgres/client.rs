@@ -76,7 +76,7 @@ impl Client {
             Self::Own(own) => own.ask(request, effect, within).await,
             Self::Lent(pool, settings) => {
                 let mut answer = borrow(&pool.0, request, settings, within).await?;
-                if effect == Effect::Read && answer.as_ref().is_err_and(Lost::is_broken) {
+                if answer.as_ref().is_err_and(|lost| lost.is_broken() && (effect == Effect::Read || lost.is_unsent())) {
                     answer = borrow(&pool.0, request, settings, within).await?;
                 }
                 answer.map_err(|lost| lost.told(effect))
@@ -148,7 +148,7 @@ async fn exchange(object: &Object, request: &Request<'_>, settings: &Settings) -
 }
 
 async fn prepared(object: &Object, request: &Request<'_>) -> Result<Answer, Lost> {
-    let statement = object.prepare_typed_cached(request.sql, &request.types()).await?;
+    let statement = object.prepare_typed_cached(request.sql, &request.types()).await.map_err(Lost::Unsent)?;
     let params = request.plain();
     if request.gives_rows() {
         return Ok(Answer { rows: object.query(&statement, &params).await?, written: 0 });

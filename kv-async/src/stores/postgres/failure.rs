@@ -17,6 +17,8 @@ pub(super) enum Lost {
     TimedOut,
     /// The client or the server says why.
     Says(protocol::Error),
+    /// The same, before the statement was sent: nothing was done.
+    Unsent(protocol::Error),
 }
 
 impl From<protocol::Error> for Lost {
@@ -28,21 +30,33 @@ impl From<protocol::Error> for Lost {
 impl Lost {
     /// Whether the connection is gone, so that nothing more comes over it.
     pub(super) fn is_broken(&self) -> bool {
-        matches!(self, Self::Says(error) if is_broken(error))
+        matches!(self, Self::Says(error) | Self::Unsent(error) if is_broken(error))
+    }
+
+    /// Whether nothing was done, so that whatever it was may be sent again.
+    pub(super) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unsent(_))
+    }
+
+    /// Whether the connection is as good as before, for all that the server said.
+    pub(super) fn leaves_sound(&self) -> bool {
+        matches!(self, Self::Says(error) | Self::Unsent(error) if error.code().is_some() && !is_broken(error))
     }
 
     /// Whether the server has forgotten a statement that was prepared: nothing was done then.
     pub(super) fn is_forgotten(&self) -> bool {
-        let Self::Says(error) = self else { return false };
+        let (Self::Says(error) | Self::Unsent(error)) = self else { return false };
         let code = error.code();
         code == Some(&SqlState::INVALID_SQL_STATEMENT_NAME) || code == Some(&SqlState::FEATURE_NOT_SUPPORTED)
     }
 
     /// The error for a request of this effect.
     pub(super) fn told(&self, effect: Effect) -> Error {
-        let Self::Says(error) = self else { return effect.unanswered(timed_out()) };
-        let told = told(error);
-        if is_broken(error) { effect.unanswered(told) } else { told }
+        match self {
+            Self::TimedOut => effect.unanswered(timed_out()),
+            Self::Says(error) if is_broken(error) => effect.unanswered(told(error)),
+            Self::Says(error) | Self::Unsent(error) => told(error),
+        }
     }
 }
 
@@ -63,7 +77,10 @@ pub(super) fn told(error: &protocol::Error) -> Error {
         let source = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         return Error::new(ErrorKind::Connection, "the connection failed").with_source(source);
     }
-    let says = error.to_string();
+    let mut says = error.to_string();
+    if let Some(source) = error.source() {
+        says = format!("{says}: {source}");
+    }
     if says.contains("password") || says.contains("authentication") {
         return Error::new(
             ErrorKind::PermissionDenied,

@@ -140,7 +140,8 @@ impl Exchange<'_> {
         let statement = match &self.statements[request.number] {
             Some(statement) => statement,
             None => {
-                let statement = self.client.prepare_typed(request.sql, &request.types()).await?;
+                let statement = self.client.prepare_typed(request.sql, &request.types()).await;
+                let statement = statement.map_err(Lost::Unsent)?;
                 self.statements[request.number].insert(statement)
             }
         };

@@ -136,10 +136,12 @@ impl Connections {
             Effect::Change => false,
         };
         match loan.exchange(request, within).await? {
-            Err(lost) if may_repeat && lost.is_broken() => {
+            Err(lost) if (may_repeat || lost.is_unsent()) && lost.is_broken() => {
+                let unsent = lost.is_unsent();
                 // The server went away, so the others are gone too.
                 self.forget_idle();
-                let unknown = |later: Error| if effect == Effect::Read { later } else { later.with_outcome_unknown() };
+                let known = unsent || effect == Effect::Read;
+                let unknown = |later: Error| if known { later } else { later.with_outcome_unknown() };
                 loan.connect(within).await.map_err(unknown)?;
                 loan.exchange(request, within).await.map_err(unknown)?.map_err(|lost| lost.told(effect))
             }
@@ -177,12 +179,7 @@ impl Loan<'_> {
         let patience = within.for_answer(settings.response_timeout)?;
         let Some(line) = &mut self.line else { return Err(crate::within::timed_out()) };
         let answer = line.ask(request, settings, patience).await;
-        // After an error that the server told, the connection is as good as before.
-        self.sound = match &answer {
-            Ok(_) => true,
-            Err(Lost::Says(error)) => error.code().is_some() && !line.is_closed(),
-            Err(Lost::TimedOut) => false,
-        };
+        self.sound = answer.as_ref().map_or_else(Lost::leaves_sound, |_| true) && !line.is_closed();
         Ok(answer)
     }
 }

@@ -100,7 +100,8 @@ impl Line {
         let statement = match &self.statements[request.number] {
             Some(statement) => statement,
             None => {
-                let statement = self.client.prepare_typed(request.sql, &request.types()).await?;
+                let statement = self.client.prepare_typed(request.sql, &request.types()).await;
+                let statement = statement.map_err(Lost::Unsent)?;
                 self.statements[request.number].insert(statement)
             }
         };

@@ -1,0 +1,12 @@
+//! `PostgresStore` of both crates against a real PostgreSQL.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+mod clients;
+mod contract;
+mod faults;
+mod interop;
+mod records;
+mod server;
+mod setup;
+mod side;
+mod trips;
