@@ -21,6 +21,7 @@
 pub mod child;
 mod error;
 pub mod front;
+pub mod histories;
 mod need;
 pub mod proxy;
 pub mod python;
