@@ -28,6 +28,7 @@ pub mod python;
 pub mod resp;
 pub mod servers;
 pub mod tls;
+pub mod trips;
 
 pub use error::{Context, Error, Result};
 pub use need::{Skip, Unavailable, is_skipped, need};

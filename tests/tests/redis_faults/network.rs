@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use kv_core::{ErrorKind, PutOptions};
-use kv_tests::need;
 use kv_tests::proxy::{Mode, Proxy};
 use kv_tests::resp::Reply;
 use kv_tests::servers::{Options, Private, private_redis};
+use kv_tests::trips::{Expected, Trips};
+use kv_tests::{count_round_trips, need};
 
 use crate::side::{Setup, Side, assert_hides, each, names};
 
@@ -213,6 +214,21 @@ fn a_server_that_does_not_answer_times_out() {
 }
 
 #[test]
+fn what_every_store_does_takes_one_round_trip() {
+    let Some(server) = need(private_redis(Options::redis())) else { return };
+    let proxy = proxied(&server);
+    let side = Side::blocking(&Setup::port(proxy.port()));
+    if let Side::Sync(kv) = &side {
+        count_round_trips!(Trips::new(&proxy, "Redis, blocking"), kv, Expected::default(), []);
+    }
+    let side = Side::awaiting(&Setup::port(proxy.port()));
+    if let Side::Async(runtime, kv) = &side {
+        let trips = Trips::new(&proxy, "Redis, async");
+        runtime.block_on(async { count_round_trips!(trips, kv, Expected::default(), [.await]) });
+    }
+}
+
+#[test]
 fn every_operation_takes_one_round_trip() {
     let Some(server) = need(private_redis(Options::redis())) else { return };
     let proxy = proxied(&server);
@@ -224,12 +240,8 @@ fn every_operation_takes_one_round_trip() {
         assert!(side.put_if_absent("warm", 1).unwrap().is_some());
         side.increment("warm", 1).unwrap();
         side.take("warm").unwrap();
-        let counted = |what: &str, trips: u64, call: &dyn Fn()| {
-            proxy.reset();
-            call();
-            let counts = proxy.counts();
-            assert_eq!((counts.round_trips, counts.connections), (trips, 0), "{} {what}", side.name());
-        };
+        let trips = Trips::new(&proxy, format!("Redis, {}", side.name()));
+        let counted = |what: &str, count: u64, call: &dyn Fn()| trips.count(what, count, call);
         let missing: Vec<_> = (0..100).map(|number| format!("none{number}")).collect();
         counted("get", 1, &|| assert!(side.get("k1").unwrap().is_some()));
         counted("a miss", 1, &|| assert_eq!(side.get("none").unwrap(), None));
