@@ -76,11 +76,6 @@ impl Http {
         Self { options, transport, node, began: Instant::now(), heard }
     }
 
-    /// What it was made with.
-    pub(crate) fn options(&self) -> &HttpOptions {
-        &self.options
-    }
-
     /// The answer, whatever its status.
     ///
     /// Where a node cannot be connected to, the next one is tried. A request that broke off before its answer came is
