@@ -119,8 +119,16 @@ impl Managed<PostgresDriver> {
     /// A store over a pool that the program has, in the table `public.kv_store`; no I/O. It is never closed by the store.
     /// Answers are waited for 5 s unless a call says otherwise.
     ///
+    /// The blocking store takes an `r2d2::Pool` whose connections are `postgres::Client`s, of whatever manager, and sends
+    /// each call from a thread of its own, since that client knows no time-out; the awaiting store takes a
+    /// `deadpool_postgres::Pool`.
+    ///
     /// The name carries the major version of the crates that the pool is of. A later one will be taken by a function of its
     /// own, beside this.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`]; not as it stands.
     pub fn from_pool_v0(pool: impl Into<PostgresPoolV0>) -> Result<Self> {
         Self::from_pool_v0_with(pool, PostgresOptions::default())
     }
@@ -286,12 +294,12 @@ impl PostgresDriver {
     }
 
     /// Frees some records that have ended, after every so many writes; whether or not that succeeds, they succeeded.
-    async fn after_writes(&self, writes: usize, cx: Context<'_>) {
+    async fn after_writes(&self, writes: usize, cx: Context<'_>, within: Within) {
         let before = self.writes.fetch_add(writes, Ordering::Relaxed);
         if before % Self::WRITES_TO_CULL + writes >= Self::WRITES_TO_CULL {
             let most = writes.max(Self::WRITES_TO_CULL) * 2;
             // It is tried again by a later write.
-            let _ = self.cull_some(most, cx, Within::new(cx.timeout)).await;
+            let _ = self.cull_some(most, cx, within).await;
         }
     }
 

@@ -261,14 +261,12 @@ fn tls_good_and_bad() {
     });
 }
 
-#[test]
-fn a_statement_that_takes_too_long_is_ended_by_the_server() {
-    let Some(server) = need(postgres()) else { return };
-    let (table, _proxy, setup) = proxied(&server);
-    each(&setup, |side| {
-        side.put("k", 1).unwrap();
-        let url = server.url.clone();
-        let name = table.name.clone();
+/// Keeps a table's rows locked until it is dropped.
+struct Locked(Option<std::thread::JoinHandle<()>>, Option<std::sync::mpsc::Sender<()>>);
+
+impl Locked {
+    fn new(table: &TestTable) -> Self {
+        let (url, name) = (table.server.url.clone(), table.name.clone());
         let (locked, waits) = std::sync::mpsc::channel();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let holder = std::thread::spawn(move || {
@@ -276,14 +274,49 @@ fn a_statement_that_takes_too_long_is_ended_by_the_server() {
             let mut transaction = client.transaction().unwrap();
             transaction.batch_execute(&format!("SELECT * FROM {name} FOR UPDATE")).unwrap();
             locked.send(()).unwrap();
-            let _ = held.recv();
+            let _ = held.recv_timeout(Duration::from_millis(900));
             transaction.rollback().unwrap();
         });
         waits.recv().unwrap();
+        Self(Some(holder), Some(release))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        drop(self.1.take());
+        self.0.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn a_call_ends_in_time_while_the_server_waits_for_a_lock() {
+    let Some(server) = need(postgres()) else { return };
+    let (table, _proxy, setup) = proxied(&server);
+    each(&setup, |side| {
+        side.put("k", 1).unwrap();
+        let _locked = Locked::new(&table);
         let error = side.with_timeout(SHORT).put("k", 2).unwrap_err();
         assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, true), "{error}");
-        assert_eq!(side.get("k").unwrap(), Some(1), "readers do not wait");
-        drop(release);
-        holder.join().unwrap();
+        assert!(side.get("k").unwrap().is_some(), "readers do not wait");
+    });
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let Some(server) = need(postgres()) else { return };
+    let (table, _proxy, setup) = proxied(&server);
+    let setup = Setup { statement_timeout: Some(Duration::from_millis(200)), ..setup };
+    each(&setup, |side| {
+        for _ in 0..2 {
+            side.put("k", 1).unwrap();
+            let locked = Locked::new(&table);
+            let error = side.put("k", 2).unwrap_err();
+            assert_eq!((error.kind(), error.outcome_unknown()), (ErrorKind::Timeout, false), "{error}");
+            // Whoever has more time for it than usual means it.
+            side.with_timeout(Duration::from_secs(20)).put("k", 3).unwrap();
+            drop(locked);
+            assert_eq!(side.get("k").unwrap(), Some(3));
+        }
     });
 }

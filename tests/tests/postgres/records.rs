@@ -249,3 +249,46 @@ fn too_large_is_said_before_anything_is_sent() {
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(side.get("k").unwrap(), None);
 }
+
+#[test]
+fn of_many_who_write_on_one_condition_one_does() {
+    let Some(server) = need(postgres()) else { return };
+    let table = TestTable::new(server.clone());
+    let side = crate::side::Side::blocking(&setup(&table));
+    side.put("k", 1).unwrap();
+    for round in 0..20 {
+        // Ours and another program's.
+        if round % 2 == 0 {
+            server.run(&format!("UPDATE {} SET value = '7' WHERE key = 'k'", table.name));
+        }
+        let revision = side.entry("default_collection", "k").unwrap().unwrap().revision();
+        let won = std::thread::scope(|scope| {
+            let writer = |_| scope.spawn(|| side.put_at("default_collection", "k", "8", &revision).unwrap());
+            let writers: Vec<_> = (0..6).map(writer).collect();
+            writers.into_iter().map(|writer| u32::from(writer.join().unwrap())).sum::<u32>()
+        });
+        assert_eq!(won, 1, "round {round}");
+    }
+}
+
+#[test]
+fn batches_of_the_same_keys_do_not_wait_for_each_other_for_ever() {
+    let Some(server) = need(postgres()) else { return };
+    let table = TestTable::new(server);
+    let side = crate::side::Side::blocking(&setup(&table));
+    std::thread::scope(|scope| {
+        for thread in 0..6_usize {
+            let side = &side;
+            scope.spawn(move || {
+                for round in 0..15_usize {
+                    let order = |number: usize| (number * (2 * thread + 1) + round) % 64;
+                    let items: Vec<(String, i64)> = (0..64).map(|number| (format!("k{}", order(number)), 1)).collect();
+                    let keys: Vec<String> = items.iter().map(|(key, _)| key.clone()).collect();
+                    side.put_many(&items).unwrap();
+                    side.delete_many(&keys).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(side.count("default_collection").unwrap(), 0);
+}

@@ -21,6 +21,7 @@ pub(crate) struct Setup {
     pub(crate) ca: Option<Vec<u8>>,
     pub(crate) client_certificate: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) clock: Option<ManualClock>,
+    pub(crate) statement_timeout: Option<Duration>,
     pub(crate) pooler: bool,
     pub(crate) no_create: bool,
     pub(crate) pool_size: Option<usize>,
@@ -53,6 +54,9 @@ macro_rules! store {
         }
         if let Some((chain, key)) = &$setup.client_certificate {
             options = options.with_client_certificate(chain.clone(), key.clone());
+        }
+        if let Some(timeout) = $setup.statement_timeout {
+            options = options.with_statement_timeout(Some(timeout));
         }
         if let Some(size) = $setup.pool_size {
             options = options.with_pool_size(size);

@@ -146,11 +146,12 @@ impl PostgresDriver {
             _ => return Err(Error::unsupported("a write on this condition")),
         };
         let effect = if query == Query::Put { Effect::Put } else { Effect::Change };
-        let answer = self.ask(query, params, effect, Within::new(cx.timeout)).await?;
+        let within = Within::new(cx.timeout);
+        let answer = self.ask(query, params, effect, within).await?;
         if answer.written == 0 {
             return Ok(PutOutcome::Conflict);
         }
-        self.after_writes(1, cx).await;
+        self.after_writes(1, cx, within).await;
         Ok(PutOutcome::Written(written(record)))
     }
 
@@ -173,8 +174,9 @@ impl PostgresDriver {
             return Err(Error::new(ErrorKind::TooLarge, "the batch is larger than a message to the server may be"));
         }
         let params = batch(&collection, &rows, cx.now)?;
-        self.ask(Query::PutMany, params, Effect::Put, Within::new(cx.timeout)).await?;
-        self.after_writes(records.len(), cx).await;
+        let within = Within::new(cx.timeout);
+        self.ask(Query::PutMany, params, Effect::Put, within).await?;
+        self.after_writes(records.len(), cx, within).await;
         Ok(records.iter().map(|(_, record)| Ok(written(record))).collect())
     }
 

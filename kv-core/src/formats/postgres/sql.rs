@@ -350,7 +350,7 @@ fn text(query: Query, table: &str, order: &str) -> String {
              names.collection < $2)) \
              SELECT names.collection, live.kv_collection, live.is_live FROM names LEFT JOIN LATERAL \
              (SELECT kv_collection, true AS is_live FROM {table} AS t WHERE t.collection = names.collection AND \
-             (t.expires_at IS NULL OR t.expires_at > $3) \
+             (t.expires_at IS NULL OR t.expires_at > $3) ORDER BY t.key \
              LIMIT 1) AS live ON true WHERE names.collection IS NOT NULL LIMIT $4"
         ),
         Query::Count => format!(
