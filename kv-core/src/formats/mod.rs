@@ -55,6 +55,9 @@ mod envelope;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
 pub mod postgres;
+#[cfg(feature = "mongodb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mongodb")))]
+pub mod mongodb;
 pub mod redis;
 
 pub use document::Stamp;
