@@ -45,10 +45,12 @@ use bson::{RawBsonRef, RawDocument};
 use super::{corrupted, newer};
 use crate::{Entry, Error, ErrorKind, Metadata, Name, Record, Result, Revision, Timestamp, ValueRef};
 
+mod command;
 mod from_json;
 mod names;
 mod to_json;
 
+pub use command::UpdateCommand;
 pub use names::{MongoName, MongoNames};
 
 /// The version written, and the only one read.
@@ -321,6 +323,22 @@ fn end(out: &mut Vec<u8>, start: usize) {
 /// Nothing here is longer than a value's limit several times over.
 fn length(bytes: usize) -> [u8; 4] {
     i32::try_from(bytes).unwrap_or(i32::MAX).to_le_bytes()
+}
+
+/// Appends the digits of a number: the names of an array's elements.
+fn decimal(out: &mut Vec<u8>, mut number: u32) {
+    let mut digits = [0; 10];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        // The remainder is a digit.
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 fn element(out: &mut Vec<u8>, kind: u8, name: &str) {

@@ -1,6 +1,6 @@
 //! JSON objects as BSON documents, as far as those say exactly the same.
 
-use super::{ARRAY, BOOLEAN, DOCUMENT, DOUBLE, INT32, INT64, NULL, STRING, begin, end, length};
+use super::{ARRAY, BOOLEAN, DOCUMENT, DOUBLE, INT32, INT64, NULL, STRING, begin, decimal, end, length};
 use crate::json;
 
 /// The server takes 100 levels, of which the document around takes some.
@@ -253,19 +253,4 @@ fn is_exact(text: &str, number: f64) -> bool {
         return true;
     }
     serde_json::to_vec(&number).is_ok_and(|shortest| json::means_the_same(text.as_bytes(), &shortest))
-}
-
-fn decimal(out: &mut Vec<u8>, mut number: u32) {
-    let mut digits = [0; 10];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        // The remainder is a digit.
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }

@@ -158,7 +158,10 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
         (doc! { "value": {} }, "`value.object`"),
         (doc! { "value": { "object": 1 } }, "`value.object`"),
         (doc! { "value": { "object": "{secret" } }, "not JSON"),
-        (doc! { "value": { "object": {}, "bytes": Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![] }) } }, "`value.object`"),
+        (
+            doc! { "value": { "object": {}, "bytes": Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![] }) } },
+            "`value.object`",
+        ),
         (doc! { "value": { "object": {} }, "key": 5 }, "`key`"),
         (doc! { "value": { "object": {} }, "expires_at": "secret" }, "`expires_at`"),
         (doc! { "value": { "object": {} }, "expires_at": bson::DateTime::MAX }, "`expires_at`"),
@@ -176,6 +179,27 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
     }
     assert_eq!(decode(b"", &mut Vec::new()).unwrap_err().kind(), ErrorKind::Corrupted);
+}
+
+#[test]
+fn a_command_holds_its_statements() {
+    let record = Record::new(ValueRef::Json(b"{}"), 1);
+    let concern = stored(&doc! { "w": "majority" });
+    let mut command = UpdateCommand::new("c", Some(&concern));
+    assert!(command.is_empty() && !command.is_full_for(usize::MAX >> 1));
+    for at in 0..12 {
+        command.push(Name::new("c", &at.to_string()), &record).unwrap();
+    }
+    assert!(command.push(NAME, &Record::new(ValueRef::Json(b"\xff"), 1)).is_err());
+    assert!(!command.is_full_for(1000) && command.is_full_for(UpdateCommand::FULL));
+    let command = Bsondoc::from_reader(&*command.finish()).unwrap();
+    assert_eq!(command.keys().collect::<Vec<_>>(), ["update", "ordered", "writeConcern", "updates"]);
+    let updates = command.get_array("updates").unwrap();
+    assert_eq!(updates.len(), 12);
+    let last = updates[11].as_document().unwrap();
+    assert_eq!(last.get_document("q").unwrap(), &doc! { "key": "11" });
+    assert_eq!(last.get_document("u").unwrap().get_str("key").unwrap(), "11");
+    assert!(last.get_bool("upsert").unwrap());
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {
