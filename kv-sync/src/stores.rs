@@ -11,6 +11,7 @@
 //! | [`DiskcacheStore`] | in a directory of Python's `diskcache` | exact | linearizable, across processes |
 //! | [`MultiDiskStore`] | in one SQLite file a collection | exact | linearizable, across processes |
 //! | `PostgresStore` (feature `postgres`) | in a table of a server of that name | exact | linearizable |
+//! | `MongoStore` (feature `mongodb`) | in MongoDB | exact, by this clock | linearizable |
 //! | `RedisStore`, `ValkeyStore` (feature `redis`) | in a server of that name | exact, by this clock | linearizable |
 //! | `ElasticsearchStore`, `OpenSearchStore` (feature `elasticsearch`) | in a server of that name | exact, by this clock | linearizable |
 
@@ -21,6 +22,8 @@ mod diskcache;
 #[cfg(feature = "elasticsearch")]
 mod elasticsearch;
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 #[cfg(feature = "disk")]
 mod multi_disk;
 mod null;
@@ -40,6 +43,9 @@ pub use diskcache::{DiskcacheDriver, DiskcacheStore};
 #[cfg_attr(docsrs, doc(cfg(feature = "elasticsearch")))]
 pub use elasticsearch::{ElasticsearchDriver, ElasticsearchOptions, ElasticsearchStore, OpenSearchStore};
 pub use memory::{MemoryDriver, MemoryOptions, MemoryStore};
+#[cfg(feature = "mongodb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mongodb")))]
+pub use mongodb::{MongoClientV3, MongoDriver, MongoOptions, MongoStore};
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
 pub use multi_disk::{MultiDiskDriver, MultiDiskOptions, MultiDiskStore};
