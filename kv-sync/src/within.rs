@@ -33,6 +33,7 @@ pub(crate) fn timed_out() -> Error {
 }
 
 /// A connection that was idle for so long may have been closed by the server without anybody having noticed.
+#[cfg(any(feature = "http", feature = "redis"))]
 pub(crate) const STALE: Duration = Duration::from_millis(100);
 
 /// The end of a call, if its caller set one: it holds for all that the call sends and waits for.

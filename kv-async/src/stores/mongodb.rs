@@ -3,6 +3,7 @@
 //! MongoDB.
 
 use std::fmt;
+use std::time::Duration;
 
 use kv_core::formats::mongodb::{MAX_VALUE_BYTES, MongoNames};
 use kv_core::{
@@ -174,6 +175,8 @@ impl Driver for MongoDriver {
         capabilities.collections = true;
         capabilities.clear = true;
         capabilities.cull = true;
+        // The server's own expiry goes by milliseconds, and by its own clock.
+        capabilities.expiry_resolution = Duration::from_millis(1);
         capabilities.metadata = true;
         capabilities.persistent = true;
         capabilities.shared = true;

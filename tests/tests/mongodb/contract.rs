@@ -101,7 +101,9 @@ macro_rules! subject {
                 let mut options = MongoOptions::from_url(&url)
                     .unwrap()
                     .with_namespace(&setting.space)
-                    .with_database(Backend::database(&setting.space));
+                    .with_database(Backend::database(&setting.space))
+                    // The server is slow at what comes by the thousand.
+                    .with_response_timeout(Duration::from_secs(60));
                 if self.0.proxies.is_some() {
                     options = options.with_connect_timeout(Duration::from_secs(2));
                 }

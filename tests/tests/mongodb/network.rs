@@ -143,8 +143,8 @@ fn a_write_that_is_not_answered_has_an_unknown_outcome() {
     for setup in [plain, unretried] {
         each(&setup, |side| {
             let stored = |key: &str| {
-                let found = collection(&server, &setup, "default_collection").find_one(doc! { "key": key });
-                found.run().unwrap().is_some()
+                let documents = collection(&server, &setup, "default_collection");
+                documents.find_one(doc! { "key": key }).run().unwrap().is_some()
             };
             for (mode, happens) in [(Mode::CutAnswer, true), (Mode::CutAfter(20), false)] {
                 side.put("old", 1).unwrap();
@@ -221,7 +221,7 @@ fn every_operation_takes_one_round_trip() {
         counted("get", 1, &|| assert!(side.get("k1").unwrap().is_some()));
         counted("a miss", 1, &|| assert_eq!(side.get("none").unwrap(), None));
         counted("put", 1, &|| drop(side.put("p", 1).unwrap()));
-        counted("put with a TTL", 1, &|| drop(side.put_ttl("p", 1, Duration::from_secs(1)).unwrap()));
+        counted("put with a TTL", 1, &|| drop(side.put_ttl("p", 1, Duration::from_secs(60)).unwrap()));
         counted("put_if_absent", 1, &|| assert!(side.put_if_absent("q", 1).unwrap().is_some()));
         counted("put_if_absent that is not", 1, &|| assert!(side.put_if_absent("q", 1).unwrap().is_none()));
         counted("exists", 1, &|| assert!(side.exists("k1").unwrap()));

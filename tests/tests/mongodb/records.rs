@@ -5,7 +5,7 @@ use std::time::Duration;
 use kv_core::formats::mongodb::MAX_VALUE_BYTES;
 use kv_core::{Condition, ErrorKind, KeyFilter, ManualClock, PutOptions, TimeLeft, ValueRef};
 use kv_tests::need;
-use kv_tests::servers::{self, Server};
+use kv_tests::servers::{self, MongodbOptions, Server, private_mongodb};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use crate::side::{Setup, Side, each, noon};
@@ -238,7 +238,10 @@ fn another_program_s_record_is_written_at_the_state_it_was_read_in() {
         side.put("warm", 1).unwrap();
         let documents = documents(&server, &setup);
         let mut foreign = python_s("k", 1);
-        foreign.get_document_mut("value").unwrap().insert("object", doc! { "$x": { "a.b": [1, -0.0] }, "": Bson::Null });
+        foreign
+            .get_document_mut("value")
+            .unwrap()
+            .insert("object", doc! { "$x": { "a.b": [1, -0.0] }, "": Bson::Null });
         documents.insert_one(foreign).run().unwrap();
         let seen = side.entry("k").unwrap().unwrap();
         assert_eq!(seen.as_json(), Some(r#"{"$x":{"a.b":[1,-0.0]},"":null}"#));
@@ -267,7 +270,8 @@ fn another_program_s_record_is_written_at_the_state_it_was_read_in() {
 fn names_that_mongodb_cannot_hold() {
     let Some(server) = need(servers::mongodb()) else { return };
     let long = "é".repeat(1024);
-    let names = ["system.users", "a$b", "\0", "..", ".a", "a.", "%a", "a b/\\", "A", "a", "~", "|", &long, &long[..2000]];
+    let names =
+        ["system.users", "a$b", "\0", "..", ".a", "a.", "%a", "a b/\\", "A", "a", "~", "|", &long, &long[..2000]];
     for namespace in [None, Some("ns.$|~")] {
         let setup = Setup { namespace, ..Setup::of(&server, "names") };
         each(&setup, |side| {
@@ -295,7 +299,10 @@ fn what_other_programs_keep_stays() {
     let setup = Setup::of(&server, "others");
     each(&setup, |side| {
         let others = database(&server, &setup).collection::<Document>("invoices");
-        others.insert_one(doc! { "number": 1, "expires_at": DateTime::from_millis(1_000_000_000_000_000) }).run().unwrap();
+        others
+            .insert_one(doc! { "number": 1, "expires_at": DateTime::from_millis(253_000_000_000_000) })
+            .run()
+            .unwrap();
         let mixed = documents(&server, &setup);
         mixed.insert_one(doc! { "no": "key" }).run().unwrap();
         let spaced = Side::blocking(&Setup { namespace: Some("other"), ..setup.clone() });
@@ -317,8 +324,9 @@ fn what_other_programs_keep_stays() {
 
 #[test]
 fn the_largest_value_fits_and_more_is_refused() {
-    let Some(server) = need(servers::mongodb()) else { return };
-    let setup = Setup { timeout: Some(Duration::from_secs(60)), ..Setup::of(&server, "large") };
+    // One that keeps its data on disk: in memory, its cache is all that there is.
+    let Some(server) = need(private_mongodb(MongodbOptions::new())) else { return };
+    let setup = Setup { timeout: Some(Duration::from_secs(60)), ..Setup::of(server.server(), "large") };
     each(&setup, |side| {
         let largest = vec![b'x'; MAX_VALUE_BYTES];
         side.put_value(&"k".repeat(2048), ValueRef::Bytes(&largest), &PutOptions::default()).unwrap();
@@ -337,8 +345,9 @@ fn the_largest_value_fits_and_more_is_refused() {
 
 #[test]
 fn many_records_take_several_requests() {
-    let Some(server) = need(servers::mongodb()) else { return };
-    let setup = Setup { timeout: Some(Duration::from_secs(60)), ..Setup::of(&server, "many") };
+    // One that keeps its data on disk: in memory, its cache is all that there is.
+    let Some(server) = need(private_mongodb(MongodbOptions::new())) else { return };
+    let setup = Setup { timeout: Some(Duration::from_secs(60)), ..Setup::of(server.server(), "many") };
     each(&setup, |side| {
         let wide = format!("\"{}\"", "x".repeat(5 << 20));
         for key in ["a", "b", "c", "d"] {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kv_core::{
-    Entry, Error, KeyFilter, ListOptions, ManualClock, Page, PutOptions, PutOutcome, Result, TimeLeft, Timestamp, ValueRef,
-    Written,
+    Entry, Error, KeyFilter, ListOptions, ManualClock, Page, PutOptions, PutOutcome, Result, TimeLeft, Timestamp,
+    ValueRef, Written,
 };
 use kv_tests::servers::Server;
 use tokio::runtime::Runtime;
