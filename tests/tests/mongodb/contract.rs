@@ -105,7 +105,8 @@ macro_rules! subject {
                     // The server is slow at what comes by the thousand.
                     .with_response_timeout(Duration::from_secs(60));
                 if self.0.proxies.is_some() {
-                    options = options.with_connect_timeout(Duration::from_secs(2));
+                    // It is waited for as long by every call while it is away, and looked for twice a second.
+                    options = options.with_connect_timeout(Duration::from_millis(800));
                 }
                 Kv::new(setting.apply(MongoStore::with_options(options).unwrap()))
             }
