@@ -67,7 +67,7 @@ fn dependencies(package: &str, features: &str) -> BTreeSet<String> {
 }
 
 /// The features of which the client crate hides a runtime, also from programs that block.
-const HIDE_A_RUNTIME: [&str; 5] = ["mongodb", "mongodb-srv", "mongodb-tls", "postgres", "postgres-tls"];
+const HIDE_A_RUNTIME: [&str; 4] = ["mongodb", "mongodb-srv", "postgres", "postgres-tls"];
 
 /// What the feature `full` of the blocking crate stands for.
 fn full() -> Vec<String> {
