@@ -6,6 +6,7 @@ use kv_core::{ErrorKind, KeyFilter, PutOptions};
 use kv_tests::front::{Answer, FrontOptions};
 use kv_tests::need;
 use kv_tests::proxy::{Mode, Proxy};
+use kv_tests::servers::{OpensearchOptions, private_opensearch};
 
 use crate::server::{Server, Space, opensearch};
 use crate::side::{Setup, Side, each, runtime};
@@ -290,5 +291,27 @@ fn runtimes() {
     for round in 0..5 {
         let next = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         next.block_on(async { assert_eq!(kv.increment("n", 1).await.unwrap(), round + 2) });
+    }
+}
+
+#[test]
+fn a_restart_between_two_calls_is_not_noticed() {
+    let Some(mut server) = need(private_opensearch(OpensearchOptions::new())) else { return };
+    let setups = [Side::blocking, Side::awaiting].map(|make| make(&Setup::new(server.url(), "kv")));
+    for side in &setups {
+        ask!(side, "c", put("k", &1)).unwrap();
+        let revision = ask!(side, "c", put("kept", &1)).unwrap().revision();
+        server.kill9().unwrap();
+        let error = ask!(side, "c", get::<i64>("k")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connection, "it is away, and not empty: {error}");
+        server.restart().unwrap();
+        assert_eq!(ask!(side, "c", get::<i64>("k")).unwrap(), Some(1), "{}: what was answered is there", side.name());
+        assert_eq!(ask!(side, "c", increment("k", 1)).unwrap(), 2);
+        let after = ask!(side, "c", put_if_revision("kept", &2, &revision)).unwrap();
+        assert!(after.is_some(), "a revision outlives a restart");
+        server.restart().unwrap();
+        assert!(ask!(side, "c", delete("k")).unwrap());
+        assert_eq!(ask!(side, "c", count(&KeyFilter::all())).unwrap(), 1);
+        assert_eq!(ask_store!(side, destroy()).unwrap(), 1);
     }
 }
