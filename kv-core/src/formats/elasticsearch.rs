@@ -27,13 +27,13 @@ mod document;
 mod names;
 mod queries;
 mod requests;
+mod searches;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use answers::{
-    Done, Found, Hit, IndexState, Looked, Mark, Page, Refusal, Server, Step, Swept, bulk_answer, collections_in,
-    count_answer, found, hits, index_states, refusal_of, searches, server, swept,
+    Done, Found, IndexState, Looked, Mark, Refusal, Server, Step, bulk_answer, found, index_states, refusal_of, server,
 };
 pub use document::{Content, Decoded, Form, decode, encode};
 pub use names::{Indices, Naming, document_id, indices};
@@ -42,6 +42,7 @@ pub use requests::{
     Bulk, adopt_index, alias_index, bulk, collections_of, count, create_index, get_index, get_indices, list, look,
     mget, redirect, refresh, root, sweep,
 };
+pub use searches::{Hit, Page, Swept, collections_in, count_answer, hits, searches, swept};
 pub use state::State;
 
 /// The two servers: they took different ways after version 7.10 of the first, and Python names a field differently.

@@ -1,6 +1,6 @@
 //! How many requests each operation takes.
 
-use kv_core::{KeyFilter, ListOptions, PutOptions};
+use kv_core::{DeleteOutcome, KeyFilter, ListOptions, PutOptions};
 use kv_tests::need;
 use kv_tests::proxy::Proxy;
 
@@ -43,7 +43,7 @@ fn an_operation_takes_one() {
         one("put_if_revision", 1);
         assert!(ask!(side, "c", put_if_revision("k", &2, &written.revision())).unwrap().is_none());
         one("put_if_revision in vain", 1);
-        ask!(side, "c", delete_if_revision("k", &next.revision())).unwrap();
+        assert_eq!(ask!(side, "c", delete_if_revision("k", &next.revision())).unwrap(), DeleteOutcome::Deleted);
         one("delete_if_revision", 1);
         ask!(side, "c", increment("n", 1)).unwrap();
         one("increment", 2);

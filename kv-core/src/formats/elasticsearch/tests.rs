@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::answers::*;
 use super::*;
 use crate::formats::http::Response;
 use crate::{ErrorKind, Metadata, Name, Record, Timestamp, ValueRef};
