@@ -54,10 +54,10 @@ mod envelope;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
-pub mod postgres;
 #[cfg(feature = "mongodb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mongodb")))]
 pub mod mongodb;
+pub mod postgres;
 pub mod redis;
 
 pub use document::Stamp;

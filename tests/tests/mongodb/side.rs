@@ -154,16 +154,8 @@ impl Side {
         call!(self, |kv| kv.put_if_absent(key, &value))
     }
 
-    pub(crate) fn put_if_absent_in(&self, collection: &str, key: &str, value: i64) -> Result<Option<Written>> {
-        call!(self, |kv| kv.collection(collection).put_if_absent(key, &value))
-    }
-
     pub(crate) fn increment(&self, key: &str, by: i64) -> Result<i64> {
         call!(self, |kv| kv.increment(key, by))
-    }
-
-    pub(crate) fn increment_in(&self, collection: &str, key: &str, by: i64) -> Result<i64> {
-        call!(self, |kv| kv.collection(collection).increment(key, by))
     }
 
     pub(crate) fn take(&self, key: &str) -> Result<Option<i64>> {
@@ -188,10 +180,6 @@ impl Side {
 
     pub(crate) fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
         call!(self, |kv| kv.ttl(key))
-    }
-
-    pub(crate) fn keys(&self, collection: &str, options: &ListOptions) -> Result<Page<String>> {
-        call!(self, |kv| kv.collection(collection).keys(options))
     }
 
     pub(crate) fn entries(&self, collection: &str) -> Result<Page<(String, Result<Entry>)>> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use kv_core::{Error, ErrorKind, Result};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ConnectionString, Credential, HostInfo, ReadPreference, SelectionCriteria,
-    ServerAddress, Tls, TlsOptions, WriteConcern,
+    Acknowledgment, ClientOptions, ConnectionString, HostInfo, ReadPreference, SelectionCriteria, ServerAddress, Tls,
+    TlsOptions, WriteConcern,
 };
 
 /// Where MongoDB is, how to log in, and which time-outs hold.
@@ -259,7 +259,7 @@ impl MongoOptions {
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         options.write_concern.get_or_insert_with(|| WriteConcern::builder().w(Acknowledgment::Majority).build());
         if let (Some(username), Some(password)) = (&self.username, &self.password) {
-            let mut credential = options.credential.take().unwrap_or_else(Credential::default);
+            let mut credential = options.credential.take().unwrap_or_default();
             credential.username = Some(username.clone());
             credential.password = Some(password.clone());
             options.credential = Some(credential);
