@@ -132,7 +132,8 @@ queries! {
     PutMany,
     /// Removes a record: collection, key, now. Tells whether it was live.
     Delete,
-    /// The same if it has this revision. Tells whether it was removed, and whether there was a live one.
+    /// The same if it has this revision. Tells whether it was removed, and of a live one whether it had the revision when
+    /// the statement began: if it had and was not removed, another writer was first.
     DeleteIfOurs,
     /// The same if another program wrote it in this transaction.
     DeleteIfForeign,
@@ -293,7 +294,7 @@ fn text(query: Query, table: &str, order: &str) -> String {
         format!(
             "WITH gone AS (DELETE FROM {table} WHERE collection = $1 AND key = $2 AND {live} AND {state} RETURNING 1) \
              SELECT EXISTS (SELECT FROM gone), \
-             EXISTS (SELECT FROM {table} WHERE collection = $1 AND key = $2 AND {live})"
+             (SELECT ({state}) IS TRUE FROM {table} WHERE collection = $1 AND key = $2 AND {live})"
         )
     };
     let page = |columns: &str| {

@@ -13,6 +13,7 @@ use kv_core::{
 
 use super::PostgresDriver;
 use super::params::{Param, column, flag, record, text, unexpected};
+use crate::attempts::Attempts;
 use crate::driver::{Context, written};
 use crate::within::{Effect, Within};
 
@@ -195,13 +196,20 @@ impl PostgresDriver {
         let state = State::of(revision).unwrap_or(State::Foreign(0));
         params.push(state_param(state));
         let query = if matches!(state, State::Ours(_)) { Query::DeleteIfOurs } else { Query::DeleteIfForeign };
-        let answer = self.ask(query, params, Effect::Change, within)?;
-        let row = answer.rows.first().ok_or_else(unexpected)?;
-        Ok(match (flag(row, 0)?, flag(row, 1)?) {
-            (true, _) => DeleteOutcome::Deleted,
-            (false, true) => DeleteOutcome::Conflict,
-            (false, false) => DeleteOutcome::Missing,
-        })
+        let mut attempts = Attempts::default();
+        loop {
+            let answer = self.ask(query, params.clone(), Effect::Change, within)?;
+            let row = answer.rows.first().ok_or_else(unexpected)?;
+            if flag(row, 0)? {
+                return Ok(DeleteOutcome::Deleted);
+            }
+            match column(row, 1)?.map(|was_ours| was_ours == [1]) {
+                None => return Ok(DeleteOutcome::Missing),
+                Some(false) => return Ok(DeleteOutcome::Conflict),
+                // Another writer was first, and whether there is one now this statement has not seen.
+                Some(true) => attempts.pause()?,
+            }
+        }
     }
 
     pub(super) fn remove_many(
