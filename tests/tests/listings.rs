@@ -218,5 +218,11 @@ fn crowded_redis() -> Option<servers::Private> {
 
 stores! {
     disk: Some(tempfile::tempdir().unwrap()), |library, at| library::stores::DiskStore::open(at.path().join("kv.db"));
+    postgres: need(servers::private_postgres(servers::PostgresOptions::new())),
+        |library, at| library::stores::PostgresStore::connect(at.url()).unwrap();
+    mongodb: need(servers::private_mongodb(servers::MongodbOptions::new())),
+        |library, at| library::stores::MongoStore::connect(at.url()).unwrap();
+    opensearch: need(servers::private_opensearch(servers::OpensearchOptions::new())),
+        |library, at| library::stores::OpenSearchStore::connect(at.url()).unwrap();
     redis: crowded_redis(), |library, at| library::stores::RedisStore::connect(at.url()).unwrap();
 }

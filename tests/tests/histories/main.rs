@@ -65,7 +65,7 @@ fn undisturbed(end: Instant) {
 /// Each flavour by itself, and both at once.
 fn in_peace(place: &Place, server: &Server, length: Length) {
     for flavours in [Flavours::Blocking, Flavours::Async, Flavours::Both] {
-        if flavours == Flavours::Both && place.is_of_one_process() {
+        if flavours == Flavours::Both && place.is_of_one_process(&server.url) {
             continue;
         }
         let lasting = if flavours == Flavours::Both { length.together } else { length.alone };
@@ -135,4 +135,7 @@ places! {
     memory = places::MEMORY;
     disk = places::DISK;
     redis = places::REDIS;
+    postgres = places::POSTGRES;
+    mongodb = places::MONGODB;
+    opensearch = places::OPENSEARCH;
 }

@@ -74,13 +74,13 @@ impl Place {
     }
 
     /// Whether two stores of it never meet.
-    pub(crate) fn is_of_one_process(&self) -> bool {
-        !(self.blocking)("redis://localhost").describe().capabilities.shared
+    pub(crate) fn is_of_one_process(&self, at: &str) -> bool {
+        !(self.blocking)(at).describe().capabilities.shared
     }
 
     /// The handles to write through: two of each flavour where they see the same entries.
     pub(crate) fn handles(&self, at: &str, flavours: Flavours) -> Handles {
-        let count = if self.is_of_one_process() { 1 } else { 2 };
+        let count = if self.is_of_one_process(at) { 1 } else { 2 };
         let (blocking, awaiting) = flavours.of(count);
         Handles {
             blocking: (0..blocking).map(|_| (self.blocking)(at)).collect(),
@@ -117,4 +117,23 @@ pub(crate) const REDIS: Place = place!(
     "Redis",
     |library, at| library::stores::RedisStore::connect(at).unwrap(),
     private!(servers::private_redis(servers::Options::redis().persist()))
+);
+
+pub(crate) const POSTGRES: Place = place!(
+    "PostgreSQL",
+    |library, at| library::stores::PostgresStore::connect(at).unwrap(),
+    private!(servers::private_postgres(servers::PostgresOptions::new()))
+);
+
+pub(crate) const MONGODB: Place = place!(
+    "MongoDB",
+    // The server tells its clients its own address, which is not the proxy's.
+    |library, at| library::stores::MongoStore::connect(&format!("{at}/?directConnection=true")).unwrap(),
+    private!(servers::private_mongodb(servers::MongodbOptions::new()))
+);
+
+pub(crate) const OPENSEARCH: Place = place!(
+    "OpenSearch",
+    |library, at| library::stores::OpenSearchStore::connect(at).unwrap(),
+    private!(servers::private_opensearch(servers::OpensearchOptions::new()))
 );

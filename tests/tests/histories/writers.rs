@@ -272,6 +272,15 @@ macro_rules! look {
 pub(crate) fn run(handles: &Handles, plan: &Plan, meanwhile: impl FnOnce(Instant)) -> Vec<Operation> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let stores = handles.blocking.len() + handles.awaiting.len();
+    // What a store sets up, and makes for a collection, may take longer than a short run.
+    let patience = Duration::from_secs(60);
+    for kv in &handles.blocking {
+        kv.with_timeout(patience).collection(plan.collection.as_str()).put("first", &0).unwrap();
+    }
+    for kv in &handles.awaiting {
+        let collection = kv.with_timeout(patience).collection(plan.collection.as_str());
+        runtime.block_on(collection.put("first", &0)).unwrap();
+    }
     let end = Instant::now() + plan.lasting;
     let mut history = Vec::new();
     std::thread::scope(|scope| {
