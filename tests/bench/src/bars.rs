@@ -1,6 +1,6 @@
 //! The bars that were set, and whether they are met. A report; nothing fails by it.
 
-use crate::groups::{FLOOR, OURS, cache, layers, values};
+use crate::groups::{FLOOR, OURS, cache, layers, network, values};
 use crate::measure::Row;
 
 /// A bar and what was measured.
@@ -70,6 +70,18 @@ pub fn of(rows: &[Row]) -> Vec<Bar> {
             value,
             1.0 / 0.95,
         );
+    }
+    for group in ["postgres", "mongodb", "opensearch"] {
+        for op in ["get hit", "put", "get_many(100)", "put_many(100)"] {
+            for config in ["blocking, 1 thread", "async, 1 task"] {
+                let value = ratio(rows, group, config, op, OURS);
+                at_most(format!("{group}, {config}: {op} <= 1.15 x the floor"), value, 1.15);
+            }
+        }
+    }
+    for row in rows.iter().filter(|row| row.subject == OURS && row.group.ends_with(network::BATCHES)) {
+        let what = format!("{}, {}: put_many(1,000) >= 20 x a loop of put (time <= 0.05)", row.group, row.config);
+        at_most(what, Some(row.ratio), 0.05);
     }
     for row in rows.iter().filter(|row| row.subject == OURS) {
         if row.group == cache::GROUP {

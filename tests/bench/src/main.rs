@@ -1,6 +1,6 @@
 //! Floor, ours and peers in turn: what the library costs over the bare map or driver doing the same work.
 //!
-//! `kv-bench [memory|disk|redis|layers|cache|values|allocations|rss]... [--quick] [--only TEXT]`; all of them without a name. Prints
+//! `kv-bench [memory|disk|redis|postgres|mongodb|opensearch|layers|cache|values|allocations|rss]... [--quick] [--only TEXT]`; all of them without a name. Prints
 //! Markdown, and keeps what it measured in `results/`: `results.json`, `results.md` and `results.svg`; but not after
 //! `--quick`, nor after `--only`, which leaves out whatever has not this text in `group, config, operation`.
 
@@ -15,13 +15,14 @@ mod table;
 
 use std::process::ExitCode;
 
-use groups::{allocations, cache, disk, layers, memory, redis, rss, values};
+use groups::{allocations, cache, disk, layers, memory, mongodb, opensearch, postgres, redis, rss, values};
 use measure::{Plan, Row};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-const GROUPS: [&str; 8] = ["memory", "disk", "redis", "layers", "cache", "values", "allocations", "rss"];
+const GROUPS: [&str; 11] =
+    ["memory", "disk", "redis", "postgres", "mongodb", "opensearch", "layers", "cache", "values", "allocations", "rss"];
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +53,9 @@ fn main() -> ExitCode {
             "memory" => Ok(memory::run(plan)),
             "disk" => disk::run(plan),
             "redis" => redis::run(plan),
+            "postgres" => postgres::run(plan),
+            "mongodb" => mongodb::run(plan),
+            "opensearch" => opensearch::run(plan),
             "layers" => Ok(layers::run(plan)),
             "cache" => cache::run(plan),
             "values" => Ok(values::run(plan)),

@@ -1,7 +1,6 @@
 //! Disk: rusqlite as it is, ours, and in a process of their own the peers on SQLite.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 
 use kv_async::stores as awaits;
@@ -22,7 +21,7 @@ const POWER_OPS: [Op; 2] = [Op::Put, Op::PutMany];
 pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
     let plan = plan.longer();
     // Beside this program, for there is a disk; the directory for temporary files may be none.
-    let target = target_directory()?;
+    let target = remote::target_directory()?;
     let directory = tempfile::tempdir_in(&target).map_err(|error| format!("{}: {error}", target.display()))?;
     let keys = Keys::new(KEYS);
     let runtimes = Runtimes::new();
@@ -56,7 +55,7 @@ pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
             awaiting(OURS, ours::awaiting(awaits::DiskStore::open(path())), &keys, &runtimes, tasks),
             awaiting("floor, spawn_blocking", spawning, &keys, &runtimes, tasks),
         ];
-        match peers(&target, &directory.path().join(format!("peers-{tasks}")), tasks) {
+        match peers(&directory.path().join(format!("peers-{tasks}")), tasks) {
             Ok(peers) => subjects.extend(peers),
             Err(reason) => eprintln!("disk: without openkeyv and opendal: {reason}"),
         }
@@ -100,35 +99,8 @@ fn raw(path: &Path, synchronous: &str) -> Result<Arc<Raw>, String> {
     Raw::open(path, synchronous).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Where cargo put this program's directory.
-fn target_directory() -> Result<PathBuf, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let directory = program.parent().and_then(Path::parent).ok_or("this program stands in no directory")?;
-    Ok(directory.to_owned())
-}
-
 /// The peers, in a process of their own, their files in this new directory.
-fn peers(target: &Path, directory: &Path, tasks: usize) -> Result<Vec<Box<dyn Subject>>, String> {
-    let program = build_peers(target)?;
+fn peers(directory: &Path, tasks: usize) -> Result<Vec<Box<dyn Subject>>, String> {
     std::fs::create_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    remote::start(&program, &[directory.display().to_string(), tasks.to_string()])
-}
-
-/// The program with the peers, which link a SQLite that clashes with ours. Built here, because nothing that cargo builds
-/// with this package may depend on it.
-fn build_peers(target: &Path) -> Result<PathBuf, String> {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers-sqlite");
-    let target = target.join("peers-sqlite");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--quiet", "--manifest-path"])
-        .arg(package.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()
-        .map_err(|error| format!("cargo: {error}"))?;
-    if !status.success() {
-        return Err("the package peers-sqlite could not be built".to_owned());
-    }
-    Ok(target.join("release").join("kv-bench-peers-sqlite"))
+    remote::peers(&["sqlite", &directory.display().to_string(), &tasks.to_string()])
 }

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use opendal::Operator;
 
+use super::network::{Contest, Outcome, Subjects};
 use super::{FLOOR, OURS};
 use crate::data::TTL;
-use crate::measure::{Plan, Row, compare, config};
+use crate::measure::{Plan, Row};
 use crate::subjects::opendal::OpenDal;
 use crate::subjects::openkeyv::OpenKeyv;
+use crate::subjects::ours;
 use crate::subjects::redis::{RawAsync, RawBlocking};
 use crate::subjects::run::{Keys, Runtimes, awaiting, blocking};
-use crate::subjects::{Op, Subject, ours};
 
 const KEYS: usize = 10_000;
 const GROUP: &str = "redis";
@@ -24,28 +25,14 @@ pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
     measure(&server.url, plan).map_err(|error| format!("{}: {error}", server.url))
 }
 
-fn measure(url: &str, plan: Plan) -> Result<Vec<Row>, Box<dyn std::error::Error>> {
-    let keys = Keys::new(KEYS);
-    let runtimes = Runtimes::new();
-    let mut rows = Vec::new();
-    for threads in [1, 2] {
-        let config = config("blocking", threads);
-        if !plan.wants(GROUP, &config, &Op::STORES) {
-            continue;
-        }
-        let subjects = [
-            blocking(FLOOR, RawBlocking::connect(url)?, &keys, threads),
-            blocking(OURS, ours::blocking(kv_sync::stores::RedisStore::connect(url)?), &keys, threads),
-        ];
-        for op in Op::STORES {
-            rows.extend(compare(GROUP, &config, op, &subjects, plan));
-        }
-    }
-    for tasks in [1, 64] {
-        let config = config("async", tasks);
-        if !plan.wants(GROUP, &config, &Op::STORES) {
-            continue;
-        }
+fn measure(url: &str, plan: Plan) -> Outcome<Vec<Row>> {
+    let blocking = |keys: &Arc<Keys>, threads| -> Outcome<Subjects> {
+        Ok(vec![
+            blocking(FLOOR, RawBlocking::connect(url)?, keys, threads),
+            blocking(OURS, ours::blocking(kv_sync::stores::RedisStore::connect(url)?), keys, threads),
+        ])
+    };
+    let awaiting = |keys: &Arc<Keys>, runtimes: &Runtimes, tasks| -> Outcome<Subjects> {
         let runtime = runtimes.of(tasks);
         let floor = runtime.block_on(RawAsync::connect(url, false))?;
         let no_delay = runtime.block_on(RawAsync::connect(url, true))?;
@@ -53,18 +40,16 @@ fn measure(url: &str, plan: Plan) -> Result<Vec<Row>, Box<dyn std::error::Error>
         let builder = opendal::services::Redis::default().endpoint(url).root("/opendal").default_ttl(TTL);
         // The operator's connections are made by its first use, in the runtime that uses it.
         let opendal = Operator::new(builder)?;
-        let subjects: Vec<Box<dyn Subject>> = vec![
-            awaiting(FLOOR, floor, &keys, &runtimes, tasks),
-            awaiting(OURS, ours::awaiting(kv_async::stores::RedisStore::connect(url)?), &keys, &runtimes, tasks),
-            awaiting("floor, TCP_NODELAY", no_delay, &keys, &runtimes, tasks),
-            awaiting("opendal", OpenDal::at_once(opendal), &keys, &runtimes, tasks),
-            awaiting("openkeyv", Arc::new(OpenKeyv::<_, false>(Arc::new(openkeyv))), &keys, &runtimes, tasks),
-        ];
-        for op in Op::STORES {
-            rows.extend(compare(GROUP, &config, op, &subjects, plan));
-        }
-    }
-    Ok(rows)
+        Ok(vec![
+            awaiting(FLOOR, floor, keys, runtimes, tasks),
+            awaiting(OURS, ours::awaiting(kv_async::stores::RedisStore::connect(url)?), keys, runtimes, tasks),
+            awaiting("floor, TCP_NODELAY", no_delay, keys, runtimes, tasks),
+            awaiting("opendal", OpenDal::at_once(opendal), keys, runtimes, tasks),
+            awaiting("openkeyv", Arc::new(OpenKeyv::<_, false>(Arc::new(openkeyv))), keys, runtimes, tasks),
+        ])
+    };
+    let keys = Keys::new(KEYS);
+    Contest { group: GROUP, keys, runtimes: Runtimes::new(), blocking: &blocking, awaiting: &awaiting }.run(plan)
 }
 
 /// A server of the benches' own, ended with this; or the one that `KV_REDIS_URL` names, where the benches' keys expire

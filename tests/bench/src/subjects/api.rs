@@ -13,6 +13,8 @@ pub enum Op {
     PutMany,
     GetTyped,
     PutTyped,
+    /// 1,000 small values, however they are put.
+    Thousand,
 }
 
 impl Op {
@@ -45,6 +47,7 @@ impl Op {
             Self::PutMany => "put_many(100)",
             Self::GetTyped => "get typed",
             Self::PutTyped => "put typed",
+            Self::Thousand => "1,000 puts of 200 bytes",
         }
     }
 }

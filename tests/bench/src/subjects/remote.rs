@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::rc::Rc;
 
@@ -36,8 +36,14 @@ impl Drop for Peer {
     }
 }
 
+/// The peers that link another SQLite than the library does, or know of one, in a process of their own.
+pub fn peers(arguments: &[&str]) -> Result<Vec<Box<dyn Subject>>, String> {
+    let program = build_peers(&target_directory()?)?;
+    start(&program, &arguments.iter().map(|&argument| argument.to_owned()).collect::<Vec<_>>())
+}
+
 /// Starts the program, and gives the subjects that it says it has.
-pub fn start(program: &Path, arguments: &[String]) -> Result<Vec<Box<dyn Subject>>, String> {
+fn start(program: &Path, arguments: &[String]) -> Result<Vec<Box<dyn Subject>>, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -76,4 +82,30 @@ impl Subject for Remote {
         let answer = self.ask(&format!("run\t{}\t{}\t{start}\t{count}", self.name, op.name()));
         answer.parse().unwrap_or_else(|_| panic!("{}: {answer} is no time", self.name))
     }
+}
+
+/// Where cargo put this program's directory.
+pub fn target_directory() -> Result<PathBuf, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let directory = program.parent().and_then(Path::parent).ok_or("this program stands in no directory")?;
+    Ok(directory.to_owned())
+}
+
+/// The program with the peers, which clash with ours. Built here, because nothing that cargo builds
+/// with this package may depend on it.
+fn build_peers(target: &Path) -> Result<PathBuf, String> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers-sqlite");
+    let target = target.join("peers-sqlite");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--locked", "--quiet", "--manifest-path"])
+        .arg(package.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .status()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if !status.success() {
+        return Err("the package peers-sqlite could not be built".to_owned());
+    }
+    Ok(target.join("release").join("kv-bench-peers-sqlite"))
 }

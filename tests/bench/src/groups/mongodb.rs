@@ -1,0 +1,54 @@
+//! MongoDB: the client crate as it is, ours, and the peers.
+
+use std::sync::Arc;
+
+use kv_tests::servers::{Kind, MongodbOptions, external, private_mongodb};
+
+use super::network::{Contest, Outcome, Subjects};
+use super::{FLOOR, OURS};
+use crate::measure::{Plan, Row};
+use crate::subjects::mongodb::{COLLECTION, RawAsync, RawBlocking};
+use crate::subjects::run::{Keys, Runtimes, awaiting, blocking};
+use crate::subjects::{ours, remote};
+
+const KEYS: usize = 2000;
+const GROUP: &str = "mongodb";
+
+pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
+    if let Some(server) = external(Kind::Mongodb).map_err(|error| error.to_string())? {
+        return measure(&server.url, plan).map_err(|error| format!("{}: {error}", server.url));
+    }
+    let server = private_mongodb(MongodbOptions::new().in_memory()).map_err(|error| error.to_string())?;
+    measure(server.url(), plan).map_err(|error| format!("{}: {error}", server.url()))
+}
+
+fn measure(url: &str, plan: Plan) -> Outcome<Vec<Row>> {
+    let plan = plan.longer();
+    let store = || kv_sync::stores::MongoStore::connect(url);
+    // The floor works on a collection that the store makes.
+    let _ = kv_sync::Kv::new(store()?).collection(COLLECTION).put("user:00000000", &0)?;
+    let blocking = |keys: &Arc<Keys>, threads| -> Outcome<Subjects> {
+        Ok(vec![
+            blocking(FLOOR, RawBlocking::connect(url)?, keys, threads),
+            blocking(OURS, ours::blocking(store()?), keys, threads),
+        ])
+    };
+    let awaiting = |keys: &Arc<Keys>, runtimes: &Runtimes, tasks| -> Outcome<Subjects> {
+        let runtime = runtimes.of(tasks);
+        let floor = runtime.block_on(RawAsync::connect(url))?;
+        let ours = ours::awaiting(kv_async::stores::MongoStore::connect(url)?);
+        let mut subjects =
+            vec![awaiting(FLOOR, floor, keys, runtimes, tasks), awaiting(OURS, ours, keys, runtimes, tasks)];
+        match remote::peers(&["mongodb", url, &tasks.to_string()]) {
+            Ok(peers) => subjects.extend(peers),
+            Err(reason) => eprintln!("{GROUP}: without openkeyv and opendal: {reason}"),
+        }
+        Ok(subjects)
+    };
+    let keys = Keys::new(KEYS);
+    let contest = Contest { group: GROUP, keys, runtimes: Runtimes::new(), blocking: &blocking, awaiting: &awaiting };
+    let mut rows = contest.run(plan)?;
+    let both = (kv_sync::Kv::new(store()?), kv_async::Kv::new(kv_async::stores::MongoStore::connect(url)?));
+    rows.extend(contest.batches(plan, both.0, both.1));
+    Ok(rows)
+}
