@@ -178,9 +178,12 @@ impl MongodbOptions {
         command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--storage-path"]);
         match self.memory && self.user.is_none() {
             true => command.arg(":memory:"),
-            false => command.arg(place.dir.join("data")),
+            // It is not lost if the server is killed, as it would be by default.
+            false => command.arg(place.dir.join("data")).arg("--sync-on-commit"),
         };
-        command.args(["--cache-size", "128M", "--enable-test-commands", "--log-level", "WARNING"]);
+        // With a small cache and a long history of changes it becomes slow after some ten thousand writes.
+        command.args(["--cache-size", "1G", "--oplog-max-entries", "10000"]);
+        command.args(["--enable-test-commands", "--log-level", "WARNING"]);
         // What is to be in memory is really in a temporary folder, which stays if it is killed: so it goes with the rest.
         command.env("TMPDIR", place.dir).env("PYTHONDONTWRITEBYTECODE", "1");
         Ok(command)

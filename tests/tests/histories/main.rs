@@ -47,8 +47,8 @@ fn judge(what: &str, history: &[Operation]) {
         "{what}: {acknowledged} updates were acknowledged and {unknown} are unknown, but the sum is {sum}"
     );
     assert!(acknowledged > 10, "{what}: only {acknowledged} updates were acknowledged");
-    for key in 0..KEYS.len() {
-        assert!(history.iter().any(|one| one.key == key), "{what}: nothing happened to {}", KEYS[key]);
+    for (key, name) in KEYS.iter().enumerate() {
+        assert!(history.iter().any(|one| one.key == key), "{what}: nothing happened to {name}");
     }
 }
 

@@ -14,6 +14,8 @@ use crate::within::{Effect, Within};
 
 /// A pattern may leave few of the keys that are read, so that many are read at once.
 const LEAST_READ: usize = 500;
+/// A page of more would be a long answer to wait for, and more than the client asks for at once.
+const MOST_READ: usize = 10_000;
 
 /// Whether the server has more than it put into this answer.
 fn has_more(batches: &[RawBatch]) -> bool {
@@ -41,15 +43,16 @@ impl MongoDriver {
         let line = self.client.line(within).await?;
         let stored = line.database.collection::<RawDocumentBuf>(&self.names.stored(collection));
         let read = if options.filter.is_prefix_only() { options.limit } else { options.limit.max(LEAST_READ) };
+        let read = read.min(MOST_READ);
         // One more tells whether there are more.
-        let wanted = i64::try_from(read).unwrap_or(i64::MAX - 1).saturating_add(1);
+        let wanted = u32::try_from(read).unwrap_or(u32::MAX - 1) + 1;
         let mut after = options.cursor.as_ref().map(|cursor| cursor.as_str().to_owned());
         let mut items = Vec::new();
         let mut json = Vec::new();
         loop {
             let range = self.in_collection(collection, filter::range(&options.filter, after.as_deref()));
-            let find = stored.find(filter::live(range, cx.now)).sort(doc! { "key": 1 }).limit(wanted);
-            let find = find.batch_size(u32::try_from(wanted).unwrap_or(u32::MAX));
+            let find = stored.find(filter::live(range, cx.now)).sort(doc! { "key": 1 }).limit(i64::from(wanted));
+            let find = find.batch_size(wanted);
             let find = if options.entries { find } else { find.projection(doc! { "_id": 0, "key": 1 }) };
             // An answer has at most 16 MiB: what did not fit is asked for from where it ended.
             let batches = self.client.read(&line, find, false, within).await?;
