@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 /// A server that is there.
 #[derive(Clone, Debug)]
-pub struct Server {
+pub(crate) struct Server {
     pub url: String,
     pub host: String,
     pub port: u16,
 }
 
 /// The shared OpenSearch, with room for the indices of the tests.
-pub fn opensearch() -> Result<Server, Unavailable> {
+pub(crate) fn opensearch() -> Result<Server, Unavailable> {
     let servers::Server { url, host, port, .. } = servers::opensearch()?;
     let server = Server { url, host, port };
     static ROOM: OnceLock<()> = OnceLock::new();
@@ -29,7 +29,7 @@ pub fn opensearch() -> Result<Server, Unavailable> {
 }
 
 /// An answer: its status and its JSON.
-pub type Answer = (u16, Value);
+pub(crate) type Answer = (u16, Value);
 
 impl Server {
     /// The tests make more indices than a node takes by itself.
@@ -38,7 +38,7 @@ impl Server {
         self.ask("PUT", "/_cluster/settings", &settings.to_string());
     }
 
-    pub fn ask(&self, method: &str, target: &str, body: &str) -> Answer {
+    pub(crate) fn ask(&self, method: &str, target: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect((&*self.host, self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let kind = if body.contains('\n') { "application/x-ndjson" } else { "application/json" };
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// The document of this id, whatever it is.
-    pub fn document(&self, index: &str, id: &str) -> Option<Value> {
+    pub(crate) fn document(&self, index: &str, id: &str) -> Option<Value> {
         let ids = json!({"ids": [id]}).to_string();
         let (_, answer) = self.ask("POST", &format!("/{index}/_mget"), &ids);
         let doc = &answer["docs"][0];
@@ -66,26 +66,26 @@ impl Server {
     }
 
     /// Writes a document past the store.
-    pub fn write(&self, index: &str, id: &str, document: &str) {
+    pub(crate) fn write(&self, index: &str, id: &str, document: &str) {
         let lines = format!("{}\n{document}\n", json!({"index": {"_index": index, "_id": id}}));
         let (status, answer) = self.ask("POST", "/_bulk", &lines);
         assert!(status == 200 && answer["errors"] == false, "{answer}");
     }
 
     /// Removes the indices of these prefixes.
-    pub fn drop_indices(&self, prefix: &str) {
+    pub(crate) fn drop_indices(&self, prefix: &str) {
         self.ask("DELETE", &format!("/{prefix}-*"), "");
     }
 }
 
 /// A prefix of its own for a test, whose indices go when it ends.
-pub struct Space {
+pub(crate) struct Space {
     pub server: Server,
     pub prefix: String,
 }
 
 impl Space {
-    pub fn new(server: &Server, name: &str) -> Self {
+    pub(crate) fn new(server: &Server, name: &str) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("t{}x{number}{name}", std::process::id());

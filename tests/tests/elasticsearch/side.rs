@@ -7,7 +7,7 @@ use kv_sync::stores as blocking;
 use tokio::runtime::Runtime;
 
 /// One flavour's handle.
-pub enum Side {
+pub(crate) enum Side {
     Blocking(kv_sync::Kv),
     Awaiting(Runtime, kv_async::Kv),
 }
@@ -36,7 +36,7 @@ macro_rules! ask_store {
 
 /// How a store of the tests is made.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub(crate) struct Setup {
     pub urls: Vec<String>,
     pub prefix: String,
     pub api_key: Option<String>,
@@ -46,13 +46,13 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub fn new(url: impl Into<String>, prefix: &str) -> Self {
+    pub(crate) fn new(url: impl Into<String>, prefix: &str) -> Self {
         let urls = vec![url.into()];
         let timeout = Duration::from_secs(30);
         Self { urls, prefix: prefix.to_owned(), api_key: None, ca: None, timeout, is_elasticsearch: false }
     }
 
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
@@ -80,20 +80,20 @@ macro_rules! store {
     }};
 }
 
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
 impl Side {
-    pub fn blocking(setup: &Setup) -> Self {
+    pub(crate) fn blocking(setup: &Setup) -> Self {
         Self::Blocking(store!(blocking, kv_sync, setup))
     }
 
-    pub fn awaiting(setup: &Setup) -> Self {
+    pub(crate) fn awaiting(setup: &Setup) -> Self {
         Self::Awaiting(runtime(), store!(awaiting, kv_async, setup))
     }
 
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Blocking(_) => "blocking",
             Self::Awaiting(..) => "awaiting",
@@ -102,7 +102,7 @@ impl Side {
 }
 
 /// The same of both flavours, one after the other.
-pub fn each(setup: &Setup, mut test: impl FnMut(&Side)) {
+pub(crate) fn each(setup: &Setup, mut test: impl FnMut(&Side)) {
     test(&Side::blocking(setup));
     test(&Side::awaiting(setup));
 }
