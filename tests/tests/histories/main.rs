@@ -111,12 +111,13 @@ fn child() {
 
 /// One store: its name, and where it is.
 macro_rules! places {
-    ($($name:ident = $place:expr;)+) => {
+    ($($(#[$short:meta])* $name:ident = $place:expr;)+) => {
         $(
             mod $name {
                 use super::*;
 
                 #[test]
+                $(#[$short])*
                 fn short() {
                     everything(&$place, SHORT);
                 }
@@ -136,6 +137,8 @@ places! {
     disk = places::DISK;
     redis = places::REDIS;
     postgres = places::POSTGRES;
+    // SecantusDB now and then turns in a circle for ever where several clients write to a new collection at once.
+    #[ignore = "its server may hang: just test-slow"]
     mongodb = places::MONGODB;
     opensearch = places::OPENSEARCH;
 }

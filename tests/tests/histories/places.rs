@@ -20,8 +20,6 @@ pub(crate) struct Server {
     /// 0 where there is no server.
     pub(crate) port: u16,
     private: Option<Box<dyn Restart>>,
-    /// Whether what it acknowledged is there after it was killed.
-    survives_kill: bool,
     _dir: Option<tempfile::TempDir>,
 }
 
@@ -41,13 +39,10 @@ impl<R: Recipe + 'static> Restart for Private<R> {
 }
 
 macro_rules! private {
-    ($private:expr) => {
-        private!($private, true)
-    };
-    ($private:expr, $survives_kill:literal) => {{
+    ($private:expr) => {{
         let private = need($private)?;
         let (url, port) = (private.url().to_owned(), private.port());
-        Some(Server { url, port, private: Some(Box::new(private)), survives_kill: $survives_kill, _dir: None })
+        Some(Server { url, port, private: Some(Box::new(private)), _dir: None })
     }};
 }
 
@@ -59,17 +54,17 @@ impl Server {
 
     /// Starts it again, after it was asked to end or, so told, without having been asked.
     pub(crate) fn restart(&mut self, kill: bool) {
-        self.private.as_mut().unwrap().restart(kill && self.survives_kill);
+        self.private.as_mut().unwrap().restart(kill);
     }
 
     fn nowhere() -> Self {
-        Self { url: String::new(), port: 0, private: None, survives_kill: true, _dir: None }
+        Self { url: String::new(), port: 0, private: None, _dir: None }
     }
 
     fn on_disk() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = dir.path().join("kv.db").to_string_lossy().into_owned();
-        Self { url, port: 0, private: None, survives_kill: true, _dir: Some(dir) }
+        Self { url, port: 0, private: None, _dir: Some(dir) }
     }
 }
 
@@ -132,14 +127,13 @@ pub(crate) const POSTGRES: Place = place!(
 
 pub(crate) const MONGODB: Place = place!(
     "MongoDB",
-    // The server tells its clients its own address, which is not the proxy's. And what the client sends again while the
-    // first is under way, SecantusDB may do twice, where MongoDB knows it by its number: it is not sent again.
+    // The server tells its clients its own address, which is not the proxy's. And what the client sends again is known
+    // to SecantusDB by its number only when the first is done, where MongoDB knows it at once: it is not sent again.
     |library, at| {
         let at = format!("{at}/?directConnection=true&retryWrites=false");
         library::stores::MongoStore::connect(&at).unwrap()
     },
-    // SecantusDB acknowledges what it has not given to the system yet, whatever write concern it is told.
-    private!(servers::private_mongodb(servers::MongodbOptions::new()), false)
+    private!(servers::private_mongodb(servers::MongodbOptions::new()))
 );
 
 pub(crate) const OPENSEARCH: Place = place!(

@@ -280,8 +280,12 @@ impl MongoOptions {
 
     /// The servers, for people.
     pub(super) fn servers(&self) -> String {
+        let shown = |server: &ServerAddress| match server {
+            ServerAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{}", port.unwrap_or(27017)),
+            other => other.to_string(),
+        };
         match &self.url.host_info {
-            HostInfo::HostIdentifiers(servers) => servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            HostInfo::HostIdentifiers(servers) => servers.iter().map(shown).collect::<Vec<_>>().join(","),
             HostInfo::DnsRecord(name) => format!("srv:{name}"),
             _ => "?".to_owned(),
         }
