@@ -42,7 +42,7 @@ doc: codegen-check
 
 # Test what both flavours share, and the code generator
 test-core *args: codegen-check
-    cargo test -p kv-core -p kv-codegen --all-targets --no-fail-fast {{ args }}
+    cargo test -p kv-core -p kv-codegen --all-features --all-targets --no-fail-fast {{ args }}
 
 # Test the blocking crate
 test-sync *args: codegen-check

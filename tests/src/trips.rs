@@ -67,11 +67,13 @@ pub struct Expected {
     pub modify: u64,
     /// Of a put on condition that there is nothing.
     pub put_if_absent: u64,
+    /// Of a put on condition that there is something.
+    pub put_if_present: u64,
 }
 
 impl Default for Expected {
     fn default() -> Self {
-        Self { batch: None, modify: 2, put_if_absent: 1 }
+        Self { batch: None, modify: 2, put_if_absent: 1, put_if_present: 1 }
     }
 }
 
@@ -92,6 +94,12 @@ impl Expected {
     #[must_use]
     pub fn put_if_absent(self, trips: u64) -> Self {
         Self { put_if_absent: trips, ..self }
+    }
+
+    /// A put on condition that there is something takes so many.
+    #[must_use]
+    pub fn put_if_present(self, trips: u64) -> Self {
+        Self { put_if_present: trips, ..self }
     }
 
     /// What a bulk operation on so many entries takes.
@@ -143,7 +151,7 @@ macro_rules! count_round_trips {
             trip!("put", 1, kv.put("trip7", &8));
             drop(trip!("put with a TTL", 1, kv.put_with("trip7", &8, &ttl)));
             assert!(trip!("put_if_absent", expected.put_if_absent, kv.put_if_absent("trip7", &9)).is_none());
-            assert!(trip!("put_if_present", 1, kv.put_if_present("trip7", &9)).is_some());
+            assert!(trip!("put_if_present", expected.put_if_present, kv.put_if_present("trip7", &9)).is_some());
             assert_eq!(trip!("increment", expected.modify, kv.increment("trip7", 1)), 10);
             assert_eq!(trip!("take", expected.modify, kv.take::<usize>("trip7")), Some(10));
             assert!(trip!("put_if_absent again", expected.put_if_absent, kv.put_if_absent("trip7", &9)).is_some());

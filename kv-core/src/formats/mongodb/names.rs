@@ -103,8 +103,8 @@ impl MongoNames {
             Some(escaped) => unescaped(escaped),
             None => Some(own.to_owned()),
         };
-        // Only what would be written so is ours.
-        match collection.filter(|collection| self.own_form(collection) == own) {
+        // Only what would be written so is ours, and no collection is without a name.
+        match collection.filter(|collection| !collection.is_empty() && self.own_form(collection) == own) {
             Some(collection) => MongoName::Collection(collection),
             None => MongoName::Foreign,
         }

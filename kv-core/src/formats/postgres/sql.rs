@@ -339,9 +339,13 @@ fn text(query: Query, table: &str, order: &str) -> String {
         }
         Query::DeleteIfOurs => delete_if("kv_revision = $4"),
         Query::DeleteIfForeign => delete_if("kv_revision IS NULL AND xmin = $4"),
-        Query::DeleteMany => {
-            format!("DELETE FROM {table} WHERE collection = $1 AND key = ANY ($2) RETURNING key, {}", live("$3"))
-        }
+        // Rows are locked in the order in which batches write them, or two batches would wait for each other.
+        Query::DeleteMany => format!(
+            "WITH found AS MATERIALIZED (SELECT key AS one FROM {table} WHERE collection = $1 AND key = ANY ($2) \
+             ORDER BY key COLLATE \"C\" FOR UPDATE) \
+             DELETE FROM {table} AS t USING found WHERE t.collection = $1 AND t.key = found.one RETURNING t.key, {}",
+            live("$3")
+        ),
         Query::Keys => page("kv_key"),
         Query::Entries => page(RECORD),
         Query::Collections => format!(
