@@ -52,28 +52,9 @@ test-sync *args: codegen-check
 test-async *args: codegen-check
     cargo test -p kv-async --features full --all-targets --no-fail-fast {{ args }}
 
-# Test against real servers (but MongoDB), faults and Python
+# Test against real servers, faults and Python
 test-servers *args: codegen-check services-up
-    cargo test -p kv-tests --lib --bins $(ls tests/tests | sed 's/\.rs$//' | grep -vx mongodb | sed 's/^/--test /') --no-fail-fast {{ args }}
-
-# SecantusDB 0.7, which stands in for MongoDB, now and then turns in a circle for ever, inside its storage engine, where
-# several clients write to a new collection at once. A run that does not end is made once more, with a new server.
-# Test against MongoDB
-test-mongodb *args: codegen-check services-up
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cargo test -p kv-tests --test mongodb --no-run
-    run() { timeout --signal KILL 480 cargo test -p kv-tests --test mongodb --no-fail-fast {{ args }}; }
-    ended=0
-    run || ended=$?
-    if [[ $ended == 137 ]]; then
-        echo "the server of MongoDB's tests hangs; once more with a new one"
-        {{ just }} services-down
-        {{ just }} services-up
-        ended=0
-        run || ended=$?
-    fi
-    exit "$ended"
+    cargo test -p kv-tests --lib --bins --tests --no-fail-fast {{ args }}
 
 # Run the examples in the documentation
 test-doc *args: codegen-check
@@ -114,7 +95,7 @@ test-all: codegen-check
     trap '{{ just }} services-down' EXIT
     failed=()
     # A step that fails does not hide what the others would have told.
-    for step in lint check-source test-core test-sync test-async services-up test-mongodb test-servers test-doc doc codegen-check; do
+    for step in lint check-source test-core test-sync test-async services-up test-servers test-doc doc codegen-check; do
         echo "=== just $step"
         {{ just }} "$step" 2>&1 | tee -a "$log" || failed+=("$step")
     done

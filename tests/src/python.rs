@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cached;
 use crate::error::{Context, Error, Result};
 use crate::need::{Unavailable, check_skip};
 
@@ -42,9 +43,8 @@ impl Python {
         let base = std::env::var("KV_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let tell = "import sys; print(sys.version, sys.base_prefix)";
         let version = run(Command::new(&base).args(["-c", tell]))?;
-        let cache = cache_dir()?;
-        std::fs::create_dir_all(&cache).context(|| cache.display().to_string())?;
-        let dir = cache.join(format!("venv-{:016x}", fnv(&[REQUIREMENTS, &version])));
+        // Not made elsewhere and moved: the scripts inside hold its path.
+        let dir = cached::dir()?.join(format!("venv-{:016x}", cached::fnv(&[REQUIREMENTS, &version])));
         let (program, ready) = (dir.join("bin/python"), dir.join("ready"));
         let python = Self { program };
         if ready.exists() && python.program.exists() {
@@ -194,15 +194,6 @@ impl Drop for Session {
     }
 }
 
-/// Where what was made once is kept for later runs: `KV_CACHE`, or the user's cache folder.
-pub(crate) fn cache_dir() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("KV_CACHE").or_else(|| set("XDG_CACHE_HOME")).or_else(|| Some(set("HOME")?.join(".cache")));
-    let base = base.ok_or_else(|| Error::new("no cache folder: set KV_CACHE"))?;
-    // Scripts inside hold their own path, so it must hold from every folder.
-    Ok(std::path::absolute(base)?.join("kv-tests"))
-}
-
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     let name = format!(
         "{} {}",
@@ -226,10 +217,4 @@ fn tail(text: &str) -> &str {
     let text = text.trim();
     let from = (text.len().saturating_sub(2000)..=text.len()).find(|at| text.is_char_boundary(*at));
     &text[from.unwrap_or(0)..]
-}
-
-/// FNV-1a: the same from run to run, which the standard library's hash does not promise.
-pub(crate) fn fnv(texts: &[&str]) -> u64 {
-    let bytes = texts.iter().flat_map(|text| text.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

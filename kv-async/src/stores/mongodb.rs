@@ -73,6 +73,8 @@ use prepare::Prepared;
 /// * the first write to a collection, and one a minute: one more, or two where indexes are made;
 /// * a delete at a revision that did not happen: one more, which tells whether the record is there;
 /// * a condition on a record that another program wrote: one more, which reads it;
+/// * `exists`, `ttl` and `metadata` of such a record: one more, for they first ask for what this store keeps beside a
+///   value, and not for the value;
 /// * `update`, `increment`, `take` and their like: two, read and write, and again where another writer was first;
 /// * `delete_many` on servers before 8.0: two. If others remove the same keys at that moment, how many were removed is
 ///   told right, and not which.
@@ -188,18 +190,18 @@ impl Driver for MongoDriver {
         self.sign_of_life(Within::new(None)).await
     }
 
-    async fn get(&self, name: Name<'_>, _head: bool, call: &CallOptions) -> Result<Option<Entry>> {
-        self.read(name, Within::new(call.timeout)).await
+    async fn get(&self, name: Name<'_>, head: bool, call: &CallOptions) -> Result<Option<Entry>> {
+        self.read(name, head, Within::new(call.timeout)).await
     }
 
     async fn get_many(
         &self,
         collection: &str,
         keys: &[&str],
-        _head: bool,
+        head: bool,
         call: &CallOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
-        self.read_many(collection, keys, Within::new(call.timeout)).await
+        self.read_many(collection, keys, head, Within::new(call.timeout)).await
     }
 
     async fn put(

@@ -56,6 +56,9 @@ pub use names::{MongoName, MongoNames};
 /// The version written, and the only one read.
 const VERSION: u8 = 1;
 
+/// Where a value stands, for those who ask for a document without it.
+pub const VALUE_FIELDS: [&str; 2] = ["value.object", "value.bytes"];
+
 /// The most bytes of a value: a document of MongoDB has at most 16 MiB, of which names and notes take their part.
 pub const MAX_VALUE_BYTES: usize = (16 << 20) - (64 << 10);
 
@@ -197,30 +200,57 @@ pub fn key_of(stored: &[u8]) -> Option<&str> {
 /// holds nothing of the document.
 pub fn decode<'a>(stored: &'a [u8], json: &'a mut Vec<u8>) -> Result<MongoDocument<'a>> {
     json.clear();
-    let mut fields = Fields::default();
+    let parts = parts(stored)?;
+    let value = match (parts.own.object, parts.own.bytes) {
+        (Some(RawBsonRef::Document(object)), None) => {
+            to_json::append_object(object, json)?;
+            ValueRef::Json(json)
+        }
+        (Some(RawBsonRef::String(text)), None) => {
+            let json: &serde_json::value::RawValue =
+                serde_json::from_str(text).map_err(|_| corrupted("the text in `value.object` is not JSON"))?;
+            ValueRef::Json(json.get().as_bytes())
+        }
+        (None, Some(bytes)) => ValueRef::Bytes(bytes),
+        _ => return Err(wrong("value.object")),
+    };
+    parts.with_value(value)
+}
+
+/// Reads a document that was asked for without its [`VALUE_FIELDS`]; the value is given as `null`.
+///
+/// `None` for what another program wrote: its revision is a digest of the whole document.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_head(stored: &[u8]) -> Result<Option<MongoDocument<'_>>> {
+    let parts = parts(stored)?;
+    parts.own.revision.map(|_| parts.with_value(ValueRef::Json(b"null"))).transpose()
+}
+
+fn parts(stored: &[u8]) -> Result<Parts<'_>> {
+    let mut fields = Parts::default();
+    let mut value = None;
     for field in raw(stored)?.iter() {
-        let (name, value) = field.map_err(|_| no_bson())?;
-        match (name.as_str(), value) {
+        let (name, found) = field.map_err(|_| no_bson())?;
+        match (name.as_str(), found) {
             ("key", RawBsonRef::String(text)) => fields.key = Some(text),
             ("collection", RawBsonRef::String(text)) => fields.collection = Some(text),
             ("version", version) => check_version(version)?,
-            ("value", RawBsonRef::Document(value)) => fields.value = Some(value),
+            ("value", RawBsonRef::Document(found)) => value = Some(found),
             ("created_at", RawBsonRef::DateTime(date)) => fields.created_at = Some(date.timestamp_millis()),
             ("expires_at", RawBsonRef::DateTime(date)) => fields.expires_at = Some(date.timestamp_millis()),
             ("created_at" | "expires_at", RawBsonRef::Null) => {}
-            ("key", _) => return Err(wrong("key")),
-            ("collection", _) => return Err(wrong("collection")),
-            ("value", _) => return Err(wrong("value")),
-            ("created_at", _) => return Err(wrong("created_at")),
-            ("expires_at", _) => return Err(wrong("expires_at")),
+            (name @ ("key" | "collection" | "value" | "created_at" | "expires_at"), _) => return Err(wrong(name)),
             _ => {}
         }
     }
-    let mut own = Own::default();
-    for field in fields.value.ok_or_else(|| wrong("value"))?.iter() {
-        let (name, value) = field.map_err(|_| no_bson())?;
-        match (name.as_str(), value) {
-            ("object", value @ (RawBsonRef::Document(_) | RawBsonRef::String(_))) => own.object = Some(value),
+    let own = &mut fields.own;
+    for field in value.ok_or_else(|| wrong("value"))?.iter() {
+        let (name, found) = field.map_err(|_| no_bson())?;
+        match (name.as_str(), found) {
+            ("object", found @ (RawBsonRef::Document(_) | RawBsonRef::String(_))) => own.object = Some(found),
             ("bytes", RawBsonRef::Binary(binary)) => own.bytes = Some(binary.bytes),
             ("revision", RawBsonRef::Int64(number)) => own.revision = Some(u64::from_le_bytes(number.to_le_bytes())),
             ("created", RawBsonRef::Int64(micros)) => own.created = Timestamp::from_micros(micros),
@@ -231,46 +261,43 @@ pub fn decode<'a>(stored: &'a [u8], json: &'a mut Vec<u8>) -> Result<MongoDocume
             _ => {}
         }
     }
-    // The fields beside the value are only ours if all were written by us.
-    let is_ours = own.revision.is_some();
-    let metadata = own.metadata.filter(|_| is_ours).map(serde_json::from_str).transpose();
-    let exact = |exact: Option<Timestamp>, date: Option<i64>, millis: fn(Timestamp) -> i64, field: &str| match date {
-        None => Ok(None),
-        Some(date) => match exact.filter(|exact| is_ours && millis(*exact) == date) {
-            Some(exact) => Ok(Some(exact)),
-            None => date.checked_mul(1000).and_then(Timestamp::from_micros).map(Some).ok_or_else(|| wrong(field)),
-        },
-    };
-    Ok(MongoDocument {
-        collection: fields.collection,
-        key: fields.key,
-        created: exact(own.created, fields.created_at, floor_millis, "created_at")?,
-        expires: exact(own.expires, fields.expires_at, ceil_millis, "expires_at")?,
-        revision: own.revision,
-        metadata: metadata.map_err(|_| wrong("value.metadata"))?,
-        value: match (own.object, own.bytes) {
-            (Some(RawBsonRef::Document(object)), None) => {
-                to_json::append_object(object, json)?;
-                ValueRef::Json(json)
-            }
-            (Some(RawBsonRef::String(text)), None) => {
-                let json: &serde_json::value::RawValue =
-                    serde_json::from_str(text).map_err(|_| corrupted("the text in `value.object` is not JSON"))?;
-                ValueRef::Json(json.get().as_bytes())
-            }
-            (None, Some(bytes)) => ValueRef::Bytes(bytes),
-            _ => return Err(wrong("value.object")),
-        },
-    })
+    Ok(fields)
 }
 
+/// A document as it stands.
 #[derive(Default)]
-struct Fields<'a> {
+struct Parts<'a> {
     collection: Option<&'a str>,
     key: Option<&'a str>,
-    value: Option<&'a RawDocument>,
+    own: Own<'a>,
     created_at: Option<i64>,
     expires_at: Option<i64>,
+}
+
+impl<'a> Parts<'a> {
+    fn with_value(self, value: ValueRef<'a>) -> Result<MongoDocument<'a>> {
+        let own = self.own;
+        // The fields beside the value are only ours if all were written by us.
+        let is_ours = own.revision.is_some();
+        let metadata = own.metadata.filter(|_| is_ours).map(serde_json::from_str).transpose();
+        let exact = |exact: Option<Timestamp>, date: Option<i64>, millis: fn(Timestamp) -> i64, field: &str| match date
+        {
+            None => Ok(None),
+            Some(date) => match exact.filter(|exact| is_ours && millis(*exact) == date) {
+                Some(exact) => Ok(Some(exact)),
+                None => date.checked_mul(1000).and_then(Timestamp::from_micros).map(Some).ok_or_else(|| wrong(field)),
+            },
+        };
+        Ok(MongoDocument {
+            collection: self.collection,
+            key: self.key,
+            value,
+            created: exact(own.created, self.created_at, floor_millis, "created_at")?,
+            expires: exact(own.expires, self.expires_at, ceil_millis, "expires_at")?,
+            revision: own.revision,
+            metadata: metadata.map_err(|_| wrong("value.metadata"))?,
+        })
+    }
 }
 
 #[derive(Default)]

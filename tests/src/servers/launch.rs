@@ -108,7 +108,7 @@ fn home(kind: Kind) -> Result<PathBuf> {
     Ok(match kind {
         // It runs as a user of its own, who may not enter a checkout in somebody's home; and its socket's path is short.
         Kind::Postgres => {
-            let name = format!("kv-postgres-{:016x}", crate::python::fnv(&[&dir.to_string_lossy()]));
+            let name = format!("kv-postgres-{:016x}", crate::cached::fnv(&[&dir.to_string_lossy()]));
             std::env::temp_dir().join(name)
         }
         _ => dir.join(kind.name()),

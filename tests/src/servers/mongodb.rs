@@ -1,31 +1,56 @@
-//! MongoDB: SecantusDB, which speaks its protocol on MongoDB's own storage engine, from the tests' Python environment.
+//! MongoDB: SecantusDB, which speaks its protocol on MongoDB's own storage engine, built from its crate.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::address::{Address, login};
 use super::private::{Private, private};
 use super::recipe::{Place, Recipe, host};
 use super::wire::{Stream, tcp};
-use super::{Kind, UNKNOWN, launch};
+use super::{Kind, UNKNOWN, find, launch};
+use crate::cached;
 use crate::error::{Context, Error, Result};
 use crate::need::Unavailable;
-use crate::python::Python;
+use crate::python::run;
 
-pub(super) const PROGRAM: &str = "secantusd-py";
+pub(super) const PROGRAM: &str = "secantusd-rs";
+const CRATE: &str = "secantus-mdb";
+const VERSION: &str = "0.5.3-beta.196";
+/// It takes a later compiler than this project does.
+const TOOLCHAIN: &str = "1.98.0";
 
-/// The server, in the one Python environment of the tests, made if it is not there yet.
-pub(super) fn program() -> Result<PathBuf> {
-    let python = Python::make().context(|| "the Python environment that has the server in it".to_owned())?;
-    let bin = python.program().parent().map(|bin| bin.join(PROGRAM));
-    bin.ok_or_else(|| Error::new("the Python environment has no folder of programs"))
+fn folder() -> String {
+    format!("{CRATE}-{VERSION}")
 }
 
+/// The server, built if it is not there yet: that takes some minutes, once.
+pub(super) fn program() -> Result<PathBuf> {
+    let build = |new: &Path| {
+        eprintln!("building {CRATE} {VERSION}, which takes some minutes and is kept ...");
+        let rustup = ["toolchain", "install", TOOLCHAIN, "--profile", "minimal", "--no-self-update"];
+        run(Command::new("rustup").args(rustup)).context(|| format!("Rust {TOOLCHAIN} for {CRATE}"))?;
+        let mut cargo = Command::new("rustup");
+        cargo.args(["run", TOOLCHAIN, "cargo", "install", CRATE, "--version", VERSION, "--locked", "--root"]).arg(new);
+        // Nothing of this project's is for it, and nothing of it for this project's folder.
+        for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "RUSTFLAGS", "RUSTC_WRAPPER"] {
+            cargo.env_remove(name);
+        }
+        run(cargo.current_dir(new)).map(drop)
+    };
+    Ok(cached::folder(&folder(), build)?.join("bin").join(PROGRAM))
+}
+
+/// What it is built with.
 pub(super) fn missing_packages() -> Vec<&'static str> {
-    let mut command = Command::new(std::env::var("KV_PYTHON").unwrap_or_else(|_| "python3".to_owned()));
-    let works = crate::python::run(command.args(["-c", "import venv, ensurepip"])).is_ok();
-    if works { Vec::new() } else { vec!["python3-venv"] }
+    if cached::dir().is_ok_and(|cache| cache.join(folder()).exists()) {
+        return Vec::new();
+    }
+    [("cmake", "cmake"), ("c++", "g++")]
+        .iter()
+        .filter(|(program, _)| find(program).is_none())
+        .map(|both| both.1)
+        .collect()
 }
 
 pub(super) fn ask(address: &Address) -> Result<String> {

@@ -1,7 +1,6 @@
 //! OpenSearch: the real node, prepared from Debian's packages by `tests/servers/opensearch/prepare.sh`. It has no
 //! security plugin: for logins and TLS put a [`front`](crate::front) before it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,9 +9,10 @@ use super::launch::{find, free_port};
 use super::private::{Private, private};
 use super::recipe::{Place, Recipe};
 use super::{Kind, wire};
+use crate::cached;
 use crate::error::{Context, Error, Result};
 use crate::need::Unavailable;
-use crate::python::{cache_dir, fnv, run};
+use crate::python::run;
 
 /// The class that runs.
 pub(super) const MAIN: &str = "RunOpenSearch";
@@ -50,44 +50,21 @@ pub(super) fn missing_packages() -> Vec<&'static str> {
 /// The folder of the prepared node, made if it is not there yet; several processes may ask at once.
 pub(super) fn prepared() -> Result<PathBuf> {
     let texts: Vec<&str> = FILES.iter().flat_map(|(name, text)| [*name, *text]).collect();
-    let cache = cache_dir()?;
-    std::fs::create_dir_all(&cache).context(|| cache.display().to_string())?;
-    let dir = cache.join(format!("opensearch-{:016x}", fnv(&texts)));
-    if dir.exists() {
-        return Ok(dir);
-    }
-    // Held until the end of this function; whoever waited finds it done.
-    let lock = File::create(dir.with_extension("lock"))?;
-    lock.lock().context(|| "the lock of the folder of OpenSearch".to_owned())?;
-    if dir.exists() {
-        return Ok(dir);
-    }
-    // It downloads with apt, of which there must be one at a time.
-    let _apt = super::install_lock()?;
-    let java = needed_java()?;
-    let new = tempfile::Builder::new().prefix("opensearch-").tempdir_in(&cache)?;
-    let make = || {
-        for folder in ["made", "from/src"] {
-            let folder = new.path().join(folder);
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder)?;
-            }
-            std::fs::create_dir_all(&folder)?;
-        }
+    let prepare = |new: &Path| {
+        // It downloads with apt, of which there must be one at a time.
+        let _apt = super::install_lock()?;
+        let java = needed_java()?;
+        let from = tempfile::tempdir()?;
+        std::fs::create_dir(from.path().join("src"))?;
         for (name, text) in FILES {
-            std::fs::write(new.path().join("from").join(name), text)?;
+            std::fs::write(from.path().join(name), text)?;
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let bin = java.parent().map(Path::to_path_buf).into_iter();
         let path = std::env::join_paths(bin.chain(std::env::split_paths(&path)))?;
-        let mut command = Command::new("bash");
-        command.arg(new.path().join("from").join(SCRIPT)).current_dir(new.path().join("made")).env("PATH", path);
-        run(&mut command).map(drop)
+        run(Command::new("bash").arg(from.path().join(SCRIPT)).current_dir(new).env("PATH", path)).map(drop)
     };
-    // Once more, for a network that hiccups.
-    make().or_else(|_: Error| make())?;
-    std::fs::rename(new.path().join("made"), &dir).context(|| dir.display().to_string())?;
-    Ok(dir)
+    cached::folder(&format!("opensearch-{:016x}", cached::fnv(&texts)), prepare)
 }
 
 /// What it tells at its root; the two tell themselves apart by the distribution.

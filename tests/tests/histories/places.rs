@@ -127,12 +127,8 @@ pub(crate) const POSTGRES: Place = place!(
 
 pub(crate) const MONGODB: Place = place!(
     "MongoDB",
-    // The server tells its clients its own address, which is not the proxy's. And what the client sends again is known
-    // to SecantusDB by its number only when the first is done, where MongoDB knows it at once: it is not sent again.
-    |library, at| {
-        let at = format!("{at}/?directConnection=true&retryWrites=false");
-        library::stores::MongoStore::connect(&at).unwrap()
-    },
+    // The server tells its clients its own address, which is not the proxy's.
+    |library, at| library::stores::MongoStore::connect(&format!("{at}/?directConnection=true")).unwrap(),
     private!(servers::private_mongodb(servers::MongodbOptions::new()))
 );
 

@@ -9,6 +9,8 @@ pub(crate) const KEYS: [&str; 4] = ["counter", "one", "two", "three"];
 /// The key that is only ever counted up, by increments and by swaps: each update that was done is one in its value.
 pub(crate) const COUNTER: usize = 0;
 const WRITERS: usize = 8;
+/// The least that one writer does.
+const LEAST_CALLS: u32 = 40;
 /// The most that one writer does in a second, so that a quick store's history stays short enough to be checked.
 const RATE: u32 = 1500;
 
@@ -110,9 +112,9 @@ impl Writer {
         Self { client, plan: plan.clone(), random, start: Instant::now(), calls: 0, seen, history: Vec::new() }
     }
 
-    /// The next call, until the time is over.
+    /// The next call, until the time is over and something was done in it, be the server ever so slow.
     fn next(&mut self) -> Option<(usize, Call)> {
-        if self.start.elapsed() >= self.plan.lasting {
+        if self.start.elapsed() >= self.plan.lasting && self.calls >= LEAST_CALLS {
             return None;
         }
         self.calls += 1;

@@ -48,14 +48,10 @@ impl Backend {
         Some(proxy.port())
     }
 
-    /// SecantusDB goes through all of its last ten thousand writes with each one that a driver might repeat, which are
-    /// 20 ms: there the driver repeats none. What it repeats is tested with the faults.
     fn url(&self, space: &str) -> String {
-        let repeats = !self.server.version.contains("SecantusDB");
         match self.port(space) {
-            Some(port) => format!("mongodb://127.0.0.1:{port}/?directConnection=true&retryWrites={repeats}"),
-            None if repeats => self.server.url.clone(),
-            None => format!("{}/?retryWrites=false", self.server.url),
+            Some(port) => format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
+            None => self.server.url.clone(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kv_core::{ErrorKind, PutOptions};
+use kv_core::{ErrorKind, PutOptions, TimeLeft, ValueRef};
 use kv_tests::need;
 use kv_tests::proxy::{Mode, Proxy};
 use kv_tests::servers::{self, MongodbOptions, Server, private_mongodb};
@@ -241,6 +241,42 @@ fn every_operation_takes_one_round_trip() {
         counted("nothing", 0, &|| assert!(side.get_many(&[]).unwrap().is_empty()));
         counted("another collection", 3, &|| drop(side.put_in("new", "k", 1).unwrap()));
         counted("another collection, again", 1, &|| drop(side.put_in("new", "k", 1).unwrap()));
+        side.destroy().unwrap();
+    });
+}
+
+/// What is asked about an entry brings nothing of its value over the network, unless another program wrote it.
+#[test]
+fn heads_come_without_values() {
+    let Some(server) = need(servers::mongodb()) else { return };
+    let proxy = proxied(&server);
+    let setup = behind(&proxy, "heads");
+    let text = "x".repeat(1 << 20);
+    let object = format!(r#"{{"text":"{text}"}}"#);
+    let array = format!(r#"["{text}"]"#);
+    let values =
+        [ValueRef::Json(object.as_bytes()), ValueRef::Json(array.as_bytes()), ValueRef::Bytes(text.as_bytes())];
+    each(&setup, |side| {
+        let keys = ["k0", "k1", "k2", "foreign", "absent"].map(str::to_owned);
+        for (key, value) in keys.iter().zip(values) {
+            side.put_value(key, value, &PutOptions::ttl(Duration::from_secs(600))).unwrap();
+        }
+        proxy.reset();
+        for key in &keys[..3] {
+            assert!(side.exists(key).unwrap());
+            assert!(matches!(side.ttl(key).unwrap(), Some(TimeLeft::For(_))));
+        }
+        let left = side.ttl_many(&keys[..3]).unwrap();
+        assert!(left.iter().all(|left| matches!(left, Some(TimeLeft::For(_)))), "{left:?}");
+        let moved = proxy.counts().to_client;
+        assert!((1..20_000).contains(&moved), "{moved} bytes");
+
+        let document =
+            doc! { "key": "foreign", "collection": "default_collection", "version": 1, "value": { "object": {} } };
+        collection(&server, &setup, "default_collection").insert_one(document).run().unwrap();
+        assert!(side.exists("foreign").unwrap() && !side.exists("absent").unwrap());
+        let left = side.ttl_many(&keys[2..]).unwrap();
+        assert!(matches!(left[..], [Some(TimeLeft::For(_)), Some(TimeLeft::Forever), None]), "{left:?}");
         side.destroy().unwrap();
     });
 }

@@ -182,6 +182,10 @@ impl Side {
         call!(self, |kv| kv.ttl(key))
     }
 
+    pub(crate) fn ttl_many(&self, keys: &[String]) -> Result<Vec<Option<TimeLeft>>> {
+        call!(self, |kv| kv.ttl_many(keys))?.into_iter().collect()
+    }
+
     pub(crate) fn entries(&self, collection: &str) -> Result<Page<(String, Result<Entry>)>> {
         call!(self, |kv| kv.collection(collection).entries(&ListOptions::default()))
     }

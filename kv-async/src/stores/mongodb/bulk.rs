@@ -12,7 +12,7 @@ use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use super::client::Line;
 use super::failure::{Failure, answered, unconfirmed, unexpected};
 use super::prepare::raw;
-use super::records::documents;
+use super::records::{Head, documents};
 use super::{MongoDriver, filter};
 use crate::driver::{Context, written};
 use crate::within::{Effect, Within};
@@ -45,28 +45,24 @@ fn parts<'a, 'k>(keys: &'a [&'k str], around: usize) -> Vec<&'a [&'k str]> {
     parts
 }
 
+/// A batch that holds the documents of all these keys.
+fn one_batch(keys: &[&str]) -> u32 {
+    u32::try_from(keys.len() + 1).unwrap_or(u32::MAX)
+}
+
 impl MongoDriver {
     pub(super) async fn read_many(
         &self,
         collection: &str,
         keys: &[&str],
+        head: bool,
         within: Within,
     ) -> Result<Vec<Result<Option<Entry>>>> {
-        let line = self.client.line(within).await?;
-        let stored = line.database.collection::<RawDocumentBuf>(&self.names.stored(collection));
-        let mut found: HashMap<String, Result<Option<Entry>>> = HashMap::with_capacity(keys.len());
-        let mut json = Vec::new();
-        for part in parts(keys, AROUND) {
-            let wanted: Vec<Bson> = part.iter().map(|key| Bson::from(*key)).collect();
-            let batch_size = u32::try_from(part.len() + 1).unwrap_or(u32::MAX);
-            let find = stored.find(doc! { "key": { "$in": wanted } }).batch_size(batch_size);
-            let batches = self.client.read(&line, find, true, within).await?;
-            for document in documents(&batches)? {
-                if let Some(key) = key_of(document) {
-                    let entry = self.entry(document, Name::new(collection, key), &mut json);
-                    found.entry(key.to_owned()).or_insert(entry);
-                }
-            }
+        let mut found = HashMap::with_capacity(keys.len());
+        let foreign = self.find_many(collection, keys, head, &mut found, within).await?;
+        if !foreign.is_empty() {
+            let foreign: Vec<&str> = foreign.iter().map(String::as_str).collect();
+            self.find_many(collection, &foreign, false, &mut found, within).await?;
         }
         let answer = |key: &&str| match found.get(*key) {
             Some(Ok(entry)) => Ok(entry.clone()),
@@ -74,6 +70,40 @@ impl MongoDriver {
             None => Ok(None),
         };
         Ok(keys.iter().map(answer).collect())
+    }
+
+    /// Adds what there is of these keys; answers the keys of which there has to be more than a head.
+    async fn find_many(
+        &self,
+        collection: &str,
+        keys: &[&str],
+        head: bool,
+        found: &mut HashMap<String, Result<Option<Entry>>>,
+        within: Within,
+    ) -> Result<Vec<String>> {
+        let line = self.client.line(within).await?;
+        let stored = line.database.collection::<RawDocumentBuf>(&self.names.stored(collection));
+        let (mut json, mut foreign) = (Vec::new(), Vec::new());
+        for part in parts(keys, AROUND) {
+            let find = stored.find(filter::keys(part)).batch_size(one_batch(part));
+            let find = if head { find.projection(filter::no_value()) } else { find };
+            let batches = self.client.read(&line, find, true, within).await?;
+            for document in documents(&batches)? {
+                let Some(key) = key_of(document) else { continue };
+                let name = Name::new(collection, key);
+                let entry = match head.then(|| self.head(document, name)) {
+                    None => self.entry(document, name, &mut json),
+                    Some(Ok(Head::Known(entry))) => Ok(entry),
+                    Some(Ok(Head::Foreign)) => {
+                        foreign.push(key.to_owned());
+                        continue;
+                    }
+                    Some(Err(error)) => Err(error),
+                };
+                found.entry(key.to_owned()).or_insert(entry);
+            }
+        }
+        Ok(foreign)
     }
 
     pub(super) async fn write_many(
@@ -241,10 +271,8 @@ impl MongoDriver {
         within: Within,
     ) -> Result<Vec<Result<bool>>> {
         let collection = line.database.collection::<RawDocumentBuf>(stored);
-        let wanted: Vec<Bson> = keys.iter().map(|key| Bson::from(*key)).collect();
-        let live = filter::live(doc! { "key": { "$in": wanted } }, cx.now);
-        let batch_size = u32::try_from(keys.len() + 1).unwrap_or(u32::MAX);
-        let find = collection.find(live.clone()).projection(doc! { "_id": 0, "key": 1 }).batch_size(batch_size);
+        let live = filter::live(filter::keys(keys), cx.now);
+        let find = collection.find(live.clone()).projection(doc! { "_id": 0, "key": 1 }).batch_size(one_batch(keys));
         let batches = self.client.read(line, find, true, within).await?;
         let found = documents(&batches)?;
         let there: HashSet<&str> = found.iter().filter_map(|document| key_of(document)).collect();

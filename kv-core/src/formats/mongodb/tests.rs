@@ -61,6 +61,29 @@ fn golden_document() {
 }
 
 #[test]
+fn a_head_tells_all_but_the_value() {
+    let notes = Metadata::new().with("a", "b");
+    for value in [ValueRef::Json(b"{}"), ValueRef::Json(b"[1]"), ValueRef::Bytes(b"x")] {
+        let record = Record::new(value, 7).with_created(micros(1)).with_expires(micros(2)).with_metadata(Some(&notes));
+        let mut stored = Vec::new();
+        encode(NAME, &record, &mut stored).unwrap();
+        let mut document = Bsondoc::from_reader(&*stored).unwrap();
+        let fields = document.get_document_mut("value").unwrap();
+        let taken: Vec<_> =
+            VALUE_FIELDS.iter().filter_map(|field| fields.remove(field.strip_prefix("value.")?)).collect();
+        assert_eq!(taken.len(), 1);
+        let stripped = self::stored(&document);
+        let mut json = Vec::new();
+        let whole = decode(&stored, &mut json).unwrap();
+        let expected = MongoDocument { value: ValueRef::Json(b"null"), ..whole };
+        assert_eq!(decode_head(&stripped).unwrap(), Some(expected));
+        document.get_document_mut("value").unwrap().remove("revision");
+        assert_eq!(decode_head(&self::stored(&document)).unwrap(), None);
+    }
+    assert!(decode_head(&self::stored(&doc! { "key": "k", "version": 1 })).is_err());
+}
+
+#[test]
 fn what_bson_holds_exactly_is_a_sub_document_and_the_rest_is_text() {
     for native in [
         "{}",
@@ -249,6 +272,7 @@ proptest! {
     #[test]
     fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0..400_usize, byte: u8) {
         let _ = decode(&bytes, &mut Vec::new());
+        let _ = decode_head(&bytes);
         let notes = Metadata::new().with("a", "b");
         let value = ValueRef::Json(br#"{"a":[1,2.5,{"b":"c"},null,true],"d":"e"}"#);
         let mut stored = Vec::new();
@@ -256,8 +280,10 @@ proptest! {
         let at = at % stored.len();
         stored[at] = byte;
         let _ = decode(&stored, &mut Vec::new());
+        let _ = decode_head(&stored);
         stored.truncate(at);
         let _ = decode(&stored, &mut Vec::new());
+        let _ = decode_head(&stored);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What requests look for.
 
 use kv_core::formats::disk::after_prefix;
-use kv_core::formats::mongodb::floor_millis;
+use kv_core::formats::mongodb::{VALUE_FIELDS, floor_millis};
 use kv_core::{KeyFilter, Timestamp};
 use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
 
@@ -22,6 +22,17 @@ pub(super) fn ended(now: Timestamp) -> Vec<Bson> {
 /// The record of a key.
 pub(super) fn key(key: &str) -> Document {
     doc! { "key": key }
+}
+
+/// The records of these keys.
+pub(super) fn keys(keys: &[&str]) -> Document {
+    let keys: Vec<Bson> = keys.iter().map(|key| Bson::from(*key)).collect();
+    doc! { "key": { "$in": keys } }
+}
+
+/// Of a document everything but its value.
+pub(super) fn no_value() -> Document {
+    VALUE_FIELDS.iter().map(|field| ((*field).to_owned(), Bson::from(0))).collect()
 }
 
 /// With this only what has not ended.

@@ -1,6 +1,6 @@
 //! Reading and writing one record.
 
-use kv_core::formats::mongodb as formats;
+use kv_core::formats::mongodb::{self as formats, MongoDocument};
 use kv_core::{Condition, DeleteOutcome, Entry, Name, PutOutcome, Record, Result, Revision, Timestamp, Written};
 use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf};
 use mongodb::raw_batch_cursor::RawBatch;
@@ -36,22 +36,45 @@ pub(super) fn document(name: Name<'_>, record: &Record<'_>) -> Result<RawDocumen
 /// How often a put that met another one's insert is tried again: then its document is there to be replaced.
 const MOST_COLLISIONS: u32 = 8;
 
+/// What a document without its value tells.
+pub(super) enum Head {
+    Known(Option<Entry>),
+    /// Another program wrote it, and its revision is a digest of all of it.
+    Foreign,
+}
+
 impl MongoDriver {
     /// The entry in a document that was found under this name's key; `None` if it says that it is of another.
     pub(super) fn entry(&self, stored: &[u8], name: Name<'_>, json: &mut Vec<u8>) -> Result<Option<Entry>> {
-        let document = formats::decode(stored, json)?;
+        Ok(self.accept(&formats::decode(stored, json)?, stored, name))
+    }
+
+    /// The same of a document that came without its value.
+    pub(super) fn head(&self, stored: &[u8], name: Name<'_>) -> Result<Head> {
+        let document = formats::decode_head(stored)?;
+        Ok(document.map_or(Head::Foreign, |document| Head::Known(self.accept(&document, stored, name))))
+    }
+
+    fn accept(&self, document: &MongoDocument<'_>, stored: &[u8], name: Name<'_>) -> Option<Entry> {
         let is_of = document.key.is_none_or(|key| key == name.key)
             && (!self.names.is_hashed(name.collection) || document.is_of(name));
-        Ok(is_of.then(|| document.to_entry(stored)))
+        is_of.then(|| document.to_entry(stored))
     }
 
     #[maybe_async::maybe_async]
-    pub(super) async fn read(&self, name: Name<'_>, within: Within) -> Result<Option<Entry>> {
+    pub(super) async fn read(&self, name: Name<'_>, head: bool, within: Within) -> Result<Option<Entry>> {
         let line = self.client.line(within).await?;
         let collection = line.database.collection::<RawDocumentBuf>(&self.names.stored(name.collection));
         // A negative limit says that one answer is all.
-        let find = collection.find(filter::key(name.key)).limit(-1);
-        let batches = self.client.read(&line, find, true, within).await?;
+        let find = || collection.find(filter::key(name.key)).limit(-1);
+        if head {
+            let batches = self.client.read(&line, find().projection(filter::no_value()), true, within).await?;
+            let Some(stored) = documents(&batches)?.first().copied() else { return Ok(None) };
+            if let Head::Known(entry) = self.head(stored, name)? {
+                return Ok(entry);
+            }
+        }
+        let batches = self.client.read(&line, find(), true, within).await?;
         match documents(&batches)?.first() {
             Some(stored) => self.entry(stored, name, &mut Vec::new()),
             None => Ok(None),
@@ -183,7 +206,7 @@ impl MongoDriver {
         if !matches!(condition, Condition::IfRevision(_)) {
             return Ok(DeleteOutcome::Missing);
         }
-        let current = cx.live(self.read(name, within).await?);
+        let current = cx.live(self.read(name, true, within).await?);
         Ok(if current.is_some() { DeleteOutcome::Conflict } else { DeleteOutcome::Missing })
     }
 }
