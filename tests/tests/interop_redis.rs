@@ -1,16 +1,27 @@
 //! Redis and Valkey, shared with the released Python package, in both directions and both flavours.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::fmt::Debug;
-use std::time::Duration;
+#[macro_use]
+#[path = "../shared/side.rs"]
+mod side;
 
-use kv_core::{ErrorKind, ListOptions, PutOptions, Result, Revision, TimeLeft, Value, ValueRef};
-use kv_tests::python::{Python, Session};
+#[path = "../shared/interop.rs"]
+mod interop;
+
+use std::sync::Arc;
+
+use kv_core::{PutOptions, TimeLeft};
+use kv_tests::python::Python;
 use kv_tests::servers::{self, Server};
 use kv_tests::{Unavailable, need};
 use serde_json::json;
 
-/// Values that hurt, as objects, for Python's values are dicts.
+use crate::interop::{
+    Both, Ours, Theirs, a_write_by_python_is_a_new_revision, time_to_live_crosses,
+    what_is_not_json_is_an_error_with_a_name, what_python_writes_we_read, what_we_write_python_reads,
+};
+use crate::side::{Side, runtime};
+
 const VALUES: &[&str] = &[
     r#"{}"#,
     r#"{"text": "Grüße, 世界 \ud83d\ude00 \u0000 \" \\ / \u007f"}"#,
@@ -23,171 +34,37 @@ const VALUES: &[&str] = &[
     r#"{"nested": {"a": {"b": {"c": {"d": {"e": [[], {}, ""]}}}}}}"#,
 ];
 
-/// One collection through one flavour, spoken to alike.
-trait Ours: Debug {
-    fn get(&self, key: &str) -> Result<Option<kv_core::Entry>>;
-    fn put(&self, key: &str, json: &str, options: &PutOptions) -> Result<bool>;
-    fn put_many(&self, items: &[(String, serde_json::Value)]) -> Result<()>;
-    fn exists(&self, key: &str) -> Result<bool>;
-    fn delete(&self, key: &str) -> Result<bool>;
-    fn touch(&self, key: &str, ttl: Duration) -> Result<bool>;
-    fn ttl(&self, key: &str) -> Result<Option<TimeLeft>>;
-    fn put_at(&self, key: &str, json: &str, revision: &Revision) -> Result<bool>;
-    fn keys(&self) -> Result<Vec<String>>;
-}
-
-fn value(json: &str) -> Value {
-    Value::from_json(json).unwrap()
-}
-
-impl Ours for kv_sync::Collection {
-    fn get(&self, key: &str) -> Result<Option<kv_core::Entry>> {
-        self.get_entry(key)
-    }
-
-    fn put(&self, key: &str, json: &str, options: &PutOptions) -> Result<bool> {
-        Ok(self.put_value(key, value(json).as_ref(), options)?.is_written())
-    }
-
-    fn put_many(&self, items: &[(String, serde_json::Value)]) -> Result<()> {
-        self.put_many(items, &PutOptions::default())?.into_iter().try_for_each(|answer| answer.map(drop))
-    }
-
-    fn exists(&self, key: &str) -> Result<bool> {
-        self.exists(key)
-    }
-
-    fn delete(&self, key: &str) -> Result<bool> {
-        self.delete(key)
-    }
-
-    fn touch(&self, key: &str, ttl: Duration) -> Result<bool> {
-        self.touch(key, ttl)
-    }
-
-    fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
-        self.ttl(key)
-    }
-
-    fn put_at(&self, key: &str, json: &str, revision: &Revision) -> Result<bool> {
-        let options = PutOptions::default().with_condition(kv_core::Condition::IfRevision(revision.clone()));
-        Ours::put(self, key, json, &options)
-    }
-
-    fn keys(&self) -> Result<Vec<String>> {
-        self.key_pages(ListOptions::default()).into_items().collect()
-    }
-}
-
-#[derive(Debug)]
-struct Awaited<'r>(&'r tokio::runtime::Runtime, kv_async::Collection);
-
-impl Ours for Awaited<'_> {
-    fn get(&self, key: &str) -> Result<Option<kv_core::Entry>> {
-        self.0.block_on(self.1.get_entry(key))
-    }
-
-    fn put(&self, key: &str, json: &str, options: &PutOptions) -> Result<bool> {
-        Ok(self.0.block_on(self.1.put_value(key, value(json).as_ref(), options))?.is_written())
-    }
-
-    fn put_many(&self, items: &[(String, serde_json::Value)]) -> Result<()> {
-        let answers = self.0.block_on(self.1.put_many(items, &PutOptions::default()))?;
-        answers.into_iter().try_for_each(|answer| answer.map(drop))
-    }
-
-    fn exists(&self, key: &str) -> Result<bool> {
-        self.0.block_on(self.1.exists(key))
-    }
-
-    fn delete(&self, key: &str) -> Result<bool> {
-        self.0.block_on(self.1.delete(key))
-    }
-
-    fn touch(&self, key: &str, ttl: Duration) -> Result<bool> {
-        self.0.block_on(self.1.touch(key, ttl))
-    }
-
-    fn ttl(&self, key: &str) -> Result<Option<TimeLeft>> {
-        self.0.block_on(self.1.ttl(key))
-    }
-
-    fn put_at(&self, key: &str, json: &str, revision: &Revision) -> Result<bool> {
-        let options = PutOptions::default().with_condition(kv_core::Condition::IfRevision(revision.clone()));
-        Ours::put(self, key, json, &options)
-    }
-
-    fn keys(&self) -> Result<Vec<String>> {
-        self.0.block_on(self.1.all_keys(&kv_core::KeyFilter::all()))
-    }
-}
-
-/// Python's store on the same server and the same collection.
-struct Theirs {
-    session: Session,
-    kind: &'static str,
-    server: Server,
-    collection: String,
-}
-
-impl Theirs {
-    fn call(&mut self, op: &str, arguments: serde_json::Value) -> serde_json::Value {
-        let mut command = arguments;
-        let place = json!({
-            "store": self.kind, "op": op, "host": self.server.host, "port": self.server.port,
-            "collection": self.collection,
-        });
-        command.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
-        self.session.call(&command).unwrap()
-    }
-
-    fn put(&mut self, key: &str, json: &str, ttl: Option<f64>) {
-        self.call("put", json!({"key": key, "value_text": json, "ttl": ttl}));
-    }
-
-    fn get(&mut self, key: &str) -> Option<String> {
-        let answer = self.call("get", json!({"key": key}));
-        answer["value_text"].as_str().map(str::to_owned)
-    }
-
-    fn ttl(&mut self, key: &str) -> Option<f64> {
-        self.call("ttl", json!({"key": key}))["ttl"].as_f64()
-    }
-}
-
-fn same(one: &str, other: &str) -> bool {
-    ValueRef::Json(one.as_bytes()).means(ValueRef::Json(other.as_bytes()))
+/// Python's store there.
+fn theirs(kind: &str, server: &Server, python: &Python, collection: &str) -> Theirs {
+    let place = json!({"store": kind, "host": server.host, "port": server.port, "collection": collection});
+    Theirs { session: python.session().unwrap(), place }
 }
 
 /// Runs the check with both flavours against one server and Python's store for it.
-fn with_both(kind: &'static str, server: Result<Server, Unavailable>, name: &str, check: fn(&dyn Ours, &mut Theirs)) {
+fn with_both(kind: &str, server: Result<Server, Unavailable>, name: &str, check: fn(&mut Both)) {
     let (Some(server), Some(python)) = (need(server), need(Python::find())) else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for flavour in ["sync", "async"] {
+    let blocking = kv_sync::stores::RedisStore::connect(&server.url).unwrap();
+    let awaiting = kv_async::stores::RedisStore::connect(&server.url).unwrap();
+    let sides = [Side::Sync(kv_sync::Kv::new(blocking)), Side::Async(Arc::new(runtime()), kv_async::Kv::new(awaiting))];
+    for side in sides {
         // The process makes the collection its own: the server may be anybody's.
-        let collection = format!("interop:{name}:{flavour}:{}", std::process::id());
-        let session = python.session().unwrap();
-        let mut theirs = Theirs { session, kind, server: server.clone(), collection: collection.clone() };
-        if flavour == "sync" {
-            let kv = kv_sync::Kv::new(kv_sync::stores::RedisStore::connect(&server.url).unwrap());
-            check(&kv.collection(collection.as_str()), &mut theirs);
-            kv.collection(collection.as_str()).clear().unwrap();
-        } else {
-            let kv = kv_async::Kv::new(kv_async::stores::RedisStore::connect(&server.url).unwrap());
-            let ours = kv.collection(collection.as_str());
-            check(&Awaited(&runtime, ours.clone()), &mut theirs);
-            runtime.block_on(ours.clear()).unwrap();
-        }
+        let collection = format!("interop:{name}:{}:{}", side.name(), std::process::id());
+        let theirs = theirs(kind, &server, &python, &collection);
+        let mut both = Both { ours: Ours { side, collection }, theirs, values: VALUES };
+        check(&mut both);
+        both.ours.side.clear(&both.ours.collection).unwrap();
     }
 }
 
 macro_rules! on_redis_and_valkey {
     ($($check:ident)*) => {
         mod redis {
-            $(#[test] fn $check() { super::with_both("redis", super::servers::redis(), stringify!($check), super::$check) })*
+            use super::*;
+            $(#[test] fn $check() { with_both("redis", servers::redis(), stringify!($check), super::$check) })*
         }
         mod valkey {
-            $(#[test] fn $check() { super::with_both("valkey", super::servers::valkey(), stringify!($check), super::$check) })*
+            use super::*;
+            $(#[test] fn $check() { with_both("valkey", servers::valkey(), stringify!($check), super::$check) })*
         }
     };
 }
@@ -196,106 +73,19 @@ on_redis_and_valkey! {
     what_python_writes_we_read
     what_we_write_python_reads
     time_to_live_crosses
+    a_put_without_a_ttl_is_for_good
     what_is_not_json_is_an_error_with_a_name
     a_write_by_python_is_a_new_revision
     names_with_colons
 }
 
-fn what_python_writes_we_read(ours: &dyn Ours, theirs: &mut Theirs) {
-    for (number, json) in VALUES.iter().enumerate() {
-        let key = format!("k:{number}");
-        theirs.put(&key, json, None);
-        let entry = ours.get(&key).unwrap().unwrap_or_else(|| panic!("{json} is missing"));
-        assert!(same(entry.as_json().unwrap(), json), "{json} came back as {:?}", entry.as_json());
-        assert!(entry.created().is_some());
-        assert_eq!(entry.expires(), None);
-    }
-    let keys: Vec<_> = (0..VALUES.len()).map(|number| format!("many {number}")).collect();
-    theirs.call("put_many", json!({"keys": keys, "values_text": VALUES}));
-    for (key, json) in keys.iter().zip(VALUES) {
-        assert!(same(ours.get(key).unwrap().unwrap().as_json().unwrap(), json), "{json}");
-    }
-    let mut listed = ours.keys().unwrap();
-    listed.sort();
-    listed.dedup();
-    assert_eq!(listed.len(), 2 * VALUES.len(), "{listed:?}");
-    assert!(ours.delete("k:0").unwrap());
-    assert_eq!(theirs.get("k:0"), None);
+fn a_put_without_a_ttl_is_for_good(Both { ours, theirs, .. }: &mut Both) {
+    theirs.put("k", r#"{"a": 1}"#, Some(1000.5));
+    theirs.put("k", r#"{"a": 2}"#, None);
+    assert_eq!(ours.ttl("k").unwrap(), Some(TimeLeft::Forever));
 }
 
-fn what_we_write_python_reads(ours: &dyn Ours, theirs: &mut Theirs) {
-    for (number, json) in VALUES.iter().enumerate() {
-        let key = format!("k:{number}");
-        assert!(ours.put(&key, json, &PutOptions::default()).unwrap());
-        let text = theirs.get(&key).unwrap_or_else(|| panic!("Python misses {json}"));
-        assert!(same(&text, json), "{json} came to Python as {text}");
-    }
-    let notes = kv_core::Metadata::new().with("a", "b");
-    ours.put("noted", r#"{"a": 1}"#, &PutOptions::default().with_metadata(notes)).unwrap();
-    assert_eq!(theirs.get("noted").as_deref(), Some(r#"{"a": 1}"#));
-    ours.put_many(&[("x".to_owned(), json!({"x": 1})), ("y".to_owned(), json!({"y": [null]}))]).unwrap();
-    let answer = theirs.call("get_many", json!({"keys": ["x", "missing", "y"]}));
-    assert_eq!(answer["values_text"], json!([r#"{"x": 1}"#, null, r#"{"y": [null]}"#]));
-    let deleted = theirs.call("delete", json!({"key": "x"}));
-    assert_eq!(deleted["deleted"], json!(true));
-    assert!(!ours.exists("x").unwrap());
-}
-
-fn time_to_live_crosses(ours: &dyn Ours, theirs: &mut Theirs) {
-    let near = |left: Option<TimeLeft>, seconds: f64| {
-        let left = left.and_then(TimeLeft::duration).map_or(0.0, |left| left.as_secs_f64());
-        assert!(left <= seconds && left > seconds - 20.0, "{left} s left of {seconds}");
-    };
-    theirs.put("theirs", r#"{"a": 1}"#, Some(1000.5));
-    near(ours.ttl("theirs").unwrap(), 1000.5);
-    ours.put("ours", r#"{"a": 1}"#, &PutOptions::ttl(Duration::from_millis(2_000_500))).unwrap();
-    let left = theirs.ttl("ours").unwrap();
-    assert!(left <= 2000.5 && left > 1980.0, "{left}");
-    assert!(ours.touch("theirs", Duration::from_secs(500)).unwrap());
-    let left = theirs.ttl("theirs").unwrap();
-    assert!(left <= 500.0 && left > 480.0, "{left}");
-    assert_eq!(theirs.get("theirs").as_deref(), Some(r#"{"a": 1}"#));
-
-    // A record without a TTL is permanent, whatever it was.
-    theirs.put("theirs", r#"{"a": 2}"#, None);
-    assert_eq!(ours.ttl("theirs").unwrap(), Some(TimeLeft::Forever));
-    // Below a second, where Python's own stores round down or fail, ours is exact and Python sees it end.
-    ours.put("short", r#"{"a": 1}"#, &PutOptions::ttl(Duration::from_millis(150))).unwrap();
-    assert!(ours.exists("short").unwrap());
-    std::thread::sleep(Duration::from_millis(200));
-    assert!(!ours.exists("short").unwrap());
-    assert_eq!(theirs.get("short"), None);
-}
-
-fn what_is_not_json_is_an_error_with_a_name(ours: &dyn Ours, theirs: &mut Theirs) {
-    for (key, json) in [("nan", r#"{"a": NaN}"#), ("infinity", r#"{"a": [1, -Infinity]}"#)] {
-        theirs.put(key, json, None);
-        let error = ours.get(key).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
-        assert_eq!(error.key(), Some(key));
-        assert!(error.message().contains("NaN") || error.message().contains("Infinity"), "{error}");
-        assert!(ours.exists(key).is_err(), "whether it is live cannot be known");
-        assert!(ours.keys().unwrap().contains(&key.to_owned()), "a listing shows its key");
-        assert!(theirs.get(key).is_some(), "it is left in place");
-    }
-    ours.put("nan", r#"{"a": 1}"#, &PutOptions::default()).unwrap();
-    assert!(ours.get("nan").unwrap().is_some(), "a put replaces it");
-    assert!(ours.delete("infinity").unwrap(), "a delete removes it");
-    assert_eq!(theirs.get("infinity"), None);
-}
-
-fn a_write_by_python_is_a_new_revision(ours: &dyn Ours, theirs: &mut Theirs) {
-    ours.put("k", r#"{"a": 1}"#, &PutOptions::default()).unwrap();
-    let before = ours.get("k").unwrap().unwrap().revision();
-    theirs.put("k", r#"{"a": 1}"#, None);
-    let after = ours.get("k").unwrap().unwrap().revision();
-    assert_ne!(before, after, "equal values, and still another state");
-    assert!(!ours.put_at("k", r#"{"a": 2}"#, &before).unwrap());
-    assert!(ours.put_at("k", r#"{"a": 2}"#, &after).unwrap());
-    assert_eq!(theirs.get("k").as_deref(), Some(r#"{"a": 2}"#));
-}
-
-fn names_with_colons(ours: &dyn Ours, theirs: &mut Theirs) {
+fn names_with_colons(Both { ours, theirs, .. }: &mut Both) {
     // Within a key they are plain to Python too.
     for key in ["a::b", ":a", "::", "a:", "[x]*?\\", "ключ \u{1F600}"] {
         ours.put(key, r#"{"ours": 1}"#, &PutOptions::default()).unwrap();
@@ -311,8 +101,7 @@ fn a_collection_that_python_s_keys_cannot_tell_from_another() {
     let (Some(server), Some(python)) = (need(servers::redis()), need(Python::find())) else { return };
     let tag = format!("odd{}", std::process::id());
     let (odd, plain) = (format!("{tag}::b"), tag.clone());
-    let session = python.session().unwrap();
-    let mut theirs = Theirs { session, kind: "redis", server: server.clone(), collection: odd.clone() };
+    let mut theirs = theirs("redis", &server, &python, &odd);
     theirs.put("c", r#"{"a": 1}"#, None);
 
     let kv = kv_sync::Kv::new(kv_sync::stores::RedisStore::connect(&server.url).unwrap());

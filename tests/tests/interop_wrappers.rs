@@ -2,11 +2,20 @@
 //! flavours.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use kv_core::{Entry, ErrorKind, KeyFilter, PutOptions, Result, Value, ValueRef};
+#[macro_use]
+#[path = "../shared/side.rs"]
+mod side;
+
+use std::sync::Arc;
+
+use kv_core::{Entry, ErrorKind, Result, ValueRef};
 use kv_tests::need;
 use kv_tests::python::{Python, Session};
 use kv_tests::servers::{self, Server};
 use serde_json::{Value as Json, json};
+use tokio::runtime::Runtime;
+
+use crate::side::{Side, runtime};
 
 const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 const OLD_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -95,46 +104,30 @@ macro_rules! stacks {
 stacks!(kv_sync);
 stacks!(kv_async);
 
-/// A collection through one flavour.
-enum Ours<'r> {
-    Sync(kv_sync::Collection),
-    Async(&'r tokio::runtime::Runtime, kv_async::Collection),
+/// A collection through this library.
+struct Ours {
+    side: Side,
+    collection: String,
 }
 
-impl Ours<'_> {
+impl Ours {
     fn get(&self, key: &str) -> Result<Option<Entry>> {
-        match self {
-            Self::Sync(collection) => collection.get_entry(key),
-            Self::Async(runtime, collection) => runtime.block_on(collection.get_entry(key)),
-        }
+        self.side.entry_in(&self.collection, key)
     }
 
     fn put(&self, key: &str, json: &str) {
-        let (value, options) = (Value::from_json(json).unwrap(), PutOptions::default());
-        let outcome = match self {
-            Self::Sync(collection) => collection.put_value(key, value.as_ref(), &options),
-            Self::Async(runtime, collection) => runtime.block_on(collection.put_value(key, value.as_ref(), &options)),
-        };
-        assert!(outcome.unwrap().is_written());
+        self.side.put_json(&self.collection, key, json).unwrap();
     }
 
     fn keys(&self) -> Vec<String> {
-        let keys = match self {
-            Self::Sync(collection) => collection.all_keys(&KeyFilter::all()),
-            Self::Async(runtime, collection) => runtime.block_on(collection.all_keys(&KeyFilter::all())),
-        };
-        let mut keys = keys.unwrap();
+        let mut keys = self.side.all_keys(&self.collection).unwrap();
         keys.sort();
         keys.dedup();
         keys
     }
 
     fn clear(&self) {
-        match self {
-            Self::Sync(collection) => collection.clear(),
-            Self::Async(runtime, collection) => runtime.block_on(collection.clear()),
-        }
-        .unwrap();
+        self.side.clear(&self.collection).unwrap();
     }
 
     #[track_caller]
@@ -186,18 +179,19 @@ fn assert_same(one: &str, other: &str) {
 struct World<'w> {
     server: &'w Server,
     session: Session,
-    runtime: &'w tokio::runtime::Runtime,
+    runtime: Arc<Runtime>,
     is_sync: bool,
     /// Nobody else's: the server may be anybody's.
     collection: String,
 }
 
 impl World<'_> {
-    fn ours(&self, stack: Stack) -> Ours<'_> {
-        match self.is_sync {
-            true => Ours::Sync(kv_sync(stack, &self.server.url).collection(self.collection.as_str())),
-            false => Ours::Async(self.runtime, kv_async(stack, &self.server.url).collection(self.collection.as_str())),
-        }
+    fn ours(&self, stack: Stack) -> Ours {
+        let side = match self.is_sync {
+            true => Side::Sync(kv_sync(stack, &self.server.url)),
+            false => Side::Async(Arc::clone(&self.runtime), kv_async(stack, &self.server.url)),
+        };
+        Ours { side, collection: self.collection.clone() }
     }
 
     fn theirs(&mut self, stack: Stack) -> Theirs<'_> {
@@ -223,11 +217,11 @@ impl World<'_> {
 
 fn with_both(name: &str, check: fn(&mut World<'_>)) {
     let (Some(server), Some(python)) = (need(servers::redis()), need(Python::find())) else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = Arc::new(runtime());
     for is_sync in [true, false] {
         let collection = format!("interop:{name}:{is_sync}:{}", std::process::id());
         let session = python.session().unwrap();
-        let mut world = World { server: &server, session, runtime: &runtime, is_sync, collection };
+        let mut world = World { server: &server, session, runtime: Arc::clone(&runtime), is_sync, collection };
         check(&mut world);
         // By hand: what it holds is of several stacks.
         let kv = kv_sync::Kv::new(kv_sync::stores::RedisStore::connect(&server.url).unwrap());

@@ -9,7 +9,8 @@ use kv_tests::proxy::{Mode, Proxy};
 use kv_tests::servers::{OpensearchOptions, private_opensearch};
 
 use crate::server::{Server, Space, opensearch};
-use crate::side::{Setup, Side, each, runtime};
+use crate::setup::Setup;
+use crate::side::{Side, each, runtime};
 
 /// Longer than a connection is trusted without a look.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -279,13 +280,13 @@ fn runtimes() {
     let space = Space::new(&server, "");
     let setup = Setup::new(&server.url, &space.prefix);
     // L7: a blocking call inside a runtime.
-    let Side::Blocking(kv) = Side::blocking(&setup) else { unreachable!() };
+    let Side::Sync(kv) = Side::blocking(&setup) else { unreachable!() };
     runtime().block_on(async {
         kv.put("k", &1).unwrap();
         assert_eq!(kv.get::<i64>("k").unwrap(), Some(1));
     });
     // L8: an async handle outlives the runtime of its first use.
-    let Side::Awaiting(first, kv) = Side::awaiting(&setup) else { unreachable!() };
+    let Side::Async(first, kv) = Side::awaiting(&setup) else { unreachable!() };
     first.block_on(async { kv.put("n", &1).await.unwrap() });
     drop(first);
     for round in 0..5 {

@@ -8,7 +8,8 @@ use kv_tests::python::{Python, Session};
 use serde_json::json;
 
 use crate::server::{Server, Space, opensearch};
-use crate::side::{Setup, each};
+use crate::setup::Setup;
+use crate::side::each;
 
 /// Values that hurt, as objects, for Python's values are dicts.
 const VALUES: &[&str] = &[

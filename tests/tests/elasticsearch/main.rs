@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 #[macro_use]
+#[path = "../../shared/side.rs"]
 mod side;
 
 mod contract;
@@ -9,4 +10,5 @@ mod faults;
 mod interop;
 mod records;
 mod server;
+mod setup;
 mod trips;

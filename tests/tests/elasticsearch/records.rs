@@ -7,7 +7,8 @@ use kv_tests::need;
 use serde_json::json;
 
 use crate::server::{Space, opensearch};
-use crate::side::{Setup, each};
+use crate::setup::Setup;
+use crate::side::each;
 
 /// Each is an object that some server, mapping or parser refuses or changes.
 fn hurting() -> Vec<String> {
@@ -73,7 +74,7 @@ fn prefixes_of_each_other_do_not_overlap() {
         }
         for (setup, collection) in &stores {
             each(setup, |side| {
-                assert_eq!(ask!(side, *collection, get::<String>("k")).unwrap().is_some(), side.name() == "awaiting");
+                assert_eq!(ask!(side, *collection, get::<String>("k")).unwrap().is_some(), side.name() == "async");
                 ask!(side, *collection, put("k", *collection)).unwrap();
             });
         }

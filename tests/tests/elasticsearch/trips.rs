@@ -5,7 +5,8 @@ use kv_tests::need;
 use kv_tests::proxy::Proxy;
 
 use crate::server::{Space, opensearch};
-use crate::side::{Setup, each};
+use crate::setup::Setup;
+use crate::side::each;
 
 #[test]
 fn an_operation_takes_one() {

@@ -6,7 +6,8 @@ use kv_core::ErrorKind;
 use kv_tests::need;
 use kv_tests::servers;
 
-use crate::side::{Setup, each, runtime};
+use crate::setup::Setup;
+use crate::side::{each, runtime};
 
 fn database(test: &str) -> String {
     format!("kv-{test}-{}", std::process::id())

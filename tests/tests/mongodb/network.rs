@@ -8,7 +8,8 @@ use kv_tests::proxy::{Mode, Proxy};
 use kv_tests::servers::{self, MongodbOptions, Server, private_mongodb};
 use mongodb::bson::{Document, doc};
 
-use crate::side::{Setup, Side, assert_hides, each, names};
+use crate::setup::Setup;
+use crate::side::{Side, assert_hides, each, names};
 
 fn proxied(server: &Server) -> Proxy {
     Proxy::start((server.host.as_str(), server.port)).unwrap()
@@ -194,11 +195,11 @@ fn a_server_that_does_not_answer_times_out() {
         assert!(timed(&|| side.delete_many(&names(100)).unwrap_err(), timeout).outcome_unknown());
         assert!(!timed(&|| side.count("default_collection").unwrap_err(), timeout).outcome_unknown());
         let short = Duration::from_millis(150);
-        timed(&|| side.get_patiently("k", short).unwrap_err(), short);
+        timed(&|| side.with_timeout(short).get("k").unwrap_err(), short);
         // A call that is given more time than usual has it.
         proxy.set_mode(Mode::Delay(timeout * 2));
         assert_eq!(side.get("k").unwrap_err().kind(), ErrorKind::Timeout);
-        assert_eq!(side.get_patiently("k", timeout * 20).unwrap(), Some(1), "{}", side.name());
+        assert_eq!(side.with_timeout(timeout * 20).get("k").unwrap(), Some(1), "{}", side.name());
         proxy.set_mode(Mode::Pass);
     });
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use kv_core::formats::mongodb::MAX_VALUE_BYTES;
-use kv_core::{Condition, ErrorKind, KeyFilter, ManualClock, PutOptions, TimeLeft, ValueRef};
+use kv_core::{Condition, ErrorKind, ManualClock, PutOptions, TimeLeft, ValueRef};
 use kv_tests::need;
 use kv_tests::servers::{self, MongodbOptions, Server, private_mongodb};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use crate::side::{Setup, Side, each, noon};
+use crate::setup::Setup;
+use crate::side::{Side, each, noon};
 
 fn database(server: &Server, setup: &Setup) -> mongodb::sync::Database {
     let client = mongodb::sync::Client::with_uri_str(&server.url).unwrap();
@@ -353,19 +354,12 @@ fn many_records_take_several_requests() {
         for key in ["a", "b", "c", "d"] {
             side.put_value(key, ValueRef::Json(wide.as_bytes()), &PutOptions::default()).unwrap();
         }
-        let listed = |side: &Side| match side {
-            Side::Sync(kv) => kv.all_keys(&KeyFilter::all()).unwrap(),
-            Side::Async(runtime, kv) => runtime.block_on(kv.all_keys(&KeyFilter::all())).unwrap(),
-        };
-        assert_eq!(listed(side), ["a", "b", "c", "d"]);
+        assert_eq!(side.all_keys("default_collection").unwrap(), ["a", "b", "c", "d"]);
         // Twenty megabytes are more than one answer holds.
         let first = side.entries("default_collection").unwrap();
         assert!(first.next.is_some() && !first.items.is_empty() && first.items.len() < 4, "{}", first.items.len());
         let keys = ["a", "b", "c", "d", "e"].map(str::to_owned);
-        let answers = match side {
-            Side::Sync(kv) => kv.get_many::<String>(&keys).unwrap(),
-            Side::Async(runtime, kv) => runtime.block_on(kv.get_many::<String>(&keys)).unwrap(),
-        };
+        let answers = ask_store!(side, get_many::<String>(&keys)).unwrap();
         assert_eq!(answers.iter().filter(|one| matches!(one, Ok(Some(_)))).count(), 4);
         side.destroy().unwrap();
     });

@@ -8,7 +8,8 @@ use kv_tests::need;
 use kv_tests::proxy::{Mode, Proxy};
 
 use crate::server::{TestTable, postgres};
-use crate::side::{Setup, each, runtime};
+use crate::setup::Setup;
+use crate::side::{Side, each, runtime};
 
 /// Manages blocking connections, as `r2d2_postgres` does.
 #[derive(Debug)]
@@ -184,12 +185,12 @@ fn many_callers_share_few_connections() {
     let table = TestTable::new(server.clone());
     let setup = Setup { table: table.name.clone(), pool_size: Some(2), ..Setup::url(&server.url) };
     each(&setup, |side| match side {
-        crate::side::Side::Sync(kv) => std::thread::scope(|scope| {
+        Side::Sync(kv) => std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..20).for_each(|_| assert!(kv.increment("n", 1).unwrap() > 0)));
             }
         }),
-        crate::side::Side::Async(runtime, kv) => runtime.block_on(async {
+        Side::Async(runtime, kv) => runtime.block_on(async {
             let tasks = (0..8).map(|_| {
                 let kv = kv.clone();
                 tokio::spawn(async move {
@@ -203,7 +204,7 @@ fn many_callers_share_few_connections() {
             }
         }),
     });
-    let side = crate::side::Side::blocking(&setup);
+    let side = Side::blocking(&setup);
     assert_eq!(side.get("n").unwrap(), Some(320), "no increment was lost");
     assert_eq!(kv_sync::stores::PostgresStore::connect(&server.url).unwrap().describe().name, "PostgreSQL");
 }

@@ -8,7 +8,8 @@ use kv_tests::python::{Python, Session};
 use serde_json::json;
 
 use crate::server::{TestTable, postgres};
-use crate::side::{Setup, Side};
+use crate::setup::Setup;
+use crate::side::Side;
 
 /// Values that hurt and that Python's store can hold, as objects, for Python's values are dicts.
 const VALUES: &[&str] = &[
@@ -80,12 +81,12 @@ fn what_python_writes_we_read() {
         for (number, json) in VALUES.iter().enumerate() {
             let key = format!("k{number} é::/%");
             theirs.put(&key, json, None);
-            let entry = side.entry("c", &key).unwrap().unwrap();
+            let entry = side.entry_in("c", &key).unwrap().unwrap();
             assert!(same(entry.as_json().unwrap(), json), "{json}");
             assert!(entry.created().is_some() && entry.expires().is_none() && entry.metadata().is_none());
         }
-        assert_eq!(side.count("c").unwrap(), side.keys("c").unwrap().len() as u64);
-        assert!(side.keys("c").unwrap().len() >= VALUES.len());
+        assert_eq!(side.count("c").unwrap(), side.all_keys("c").unwrap().len() as u64);
+        assert!(side.all_keys("c").unwrap().len() >= VALUES.len());
     });
 }
 
@@ -103,7 +104,7 @@ fn what_we_write_python_reads() {
         let python = theirs.get("odd").unwrap();
         theirs.put("odd by python", odd, None);
         assert_eq!(Some(python), theirs.get("odd by python"));
-        assert_eq!(side.entry("c", "odd").unwrap().unwrap().as_json(), Some(odd));
+        assert_eq!(side.entry_in("c", "odd").unwrap().unwrap().as_json(), Some(odd));
         // What it does not take is an error there, and not another value.
         side.put_json("c", "nul", r#"{"a": "\u0000"}"#).unwrap();
         assert!(theirs.call("get", json!({"key": "nul"})).get("error").is_some());
@@ -114,17 +115,17 @@ fn what_we_write_python_reads() {
 fn time_to_live_crosses() {
     with_both(|side, theirs, _| {
         theirs.put("t", r#"{"a": 1}"#, Some(100.5));
-        let entry = side.entry("c", "t").unwrap().unwrap();
+        let entry = side.entry_in("c", "t").unwrap().unwrap();
         let (created, expires) = (entry.created().unwrap(), entry.expires().unwrap());
         let _ = created;
         assert!(expires > kv_core::SystemClock.now());
-        side.put_with("c", "u", r#"{"a": 1}"#, &PutOptions::ttl(Duration::from_secs(100))).unwrap();
+        side.put_json_with("c", "u", r#"{"a": 1}"#, &PutOptions::ttl(Duration::from_secs(100))).unwrap();
         let ttl = theirs.call("ttl", json!({"key": "u"}))["ttl"].as_f64().unwrap();
         assert!((90.0..=100.0).contains(&ttl), "{ttl}");
         theirs.put("short", r#"{"a": 1}"#, Some(0.05));
         std::thread::sleep(Duration::from_millis(80));
-        assert!(side.entry("c", "short").unwrap().is_none());
-        assert!(!side.keys("c").unwrap().contains(&"short".to_owned()));
+        assert!(side.entry_in("c", "short").unwrap().is_none());
+        assert!(!side.all_keys("c").unwrap().contains(&"short".to_owned()));
     });
 }
 
@@ -134,16 +135,16 @@ fn a_write_by_python_is_a_new_revision_and_has_nothing_of_ours() {
         let options = PutOptions::default().with_metadata(kv_core::Metadata::new().with("a", "b"));
         // With its exact text beside, and then rewritten by Python with the very same value.
         for json in [r#"{"a": 1e300}"#, r#"{"a": 1}"#] {
-            side.put_with("c", "r", json, &options).unwrap();
-            let ours = side.entry("c", "r").unwrap().unwrap();
+            side.put_json_with("c", "r", json, &options).unwrap();
+            let ours = side.entry_in("c", "r").unwrap().unwrap();
             theirs.put("r", json, None);
-            let first = side.entry("c", "r").unwrap().unwrap();
+            let first = side.entry_in("c", "r").unwrap().unwrap();
             assert_ne!(first.revision(), ours.revision());
             assert!(first.metadata().is_none());
             theirs.put("r", json, None);
-            let second = side.entry("c", "r").unwrap().unwrap();
+            let second = side.entry_in("c", "r").unwrap().unwrap();
             assert_ne!(second.revision(), first.revision(), "every write of its own is another");
-            assert_eq!(side.entry("c", "r").unwrap().unwrap().revision(), second.revision());
+            assert_eq!(side.entry_in("c", "r").unwrap().unwrap().revision(), second.revision());
             for stale in [ours.revision(), first.revision()] {
                 assert!(!side.put_at("c", "r", r#"{"b": 2}"#, &stale).unwrap());
             }
@@ -154,9 +155,9 @@ fn a_write_by_python_is_a_new_revision_and_has_nothing_of_ours() {
         let columns = format!("SELECT kv_revision IS NULL FROM {} WHERE key = 'r'", table.name);
         assert_eq!(table.server.value(&columns).as_deref(), Some("f"));
         // Bytes too.
-        side.put_bytes("bytes", b"\0\xff").unwrap();
+        side.put_value("bytes", ValueRef::Bytes(b"\0\xff"), &PutOptions::default()).unwrap();
         theirs.put("gone", r#"{"a": 1}"#, None);
         assert!(theirs.call("delete", json!({"key": "gone"}))["deleted"].as_bool().unwrap_or(true));
-        assert!(side.entry("c", "gone").unwrap().is_none());
+        assert!(side.entry_in("c", "gone").unwrap().is_none());
     });
 }

@@ -1,6 +1,10 @@
 //! `PostgresStore` of both crates against a real PostgreSQL.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
+#[macro_use]
+#[path = "../../shared/side.rs"]
+mod side;
+
 mod clients;
 mod contract;
 mod faults;
@@ -8,5 +12,5 @@ mod interop;
 mod records;
 mod server;
 mod setup;
-mod side;
+mod table;
 mod trips;

@@ -7,7 +7,8 @@ use kv_core::{ErrorKind, ManualClock, PutOptions, Timestamp, ValueRef};
 use kv_tests::need;
 
 use crate::server::{TestTable, postgres};
-use crate::side::{Setup, each};
+use crate::setup::Setup;
+use crate::side::{Side, each};
 
 fn setup(table: &TestTable) -> Setup {
     Setup { table: table.name.clone(), ..Setup::url(&table.server.url) }
@@ -102,7 +103,7 @@ fn values_that_hurt_come_back_as_they_were() {
             &deep,
         ] {
             side.put_json("c", "k", json).unwrap();
-            let entry = side.entry("c", "k").unwrap().unwrap();
+            let entry = side.entry_in("c", "k").unwrap().unwrap();
             let exact = Fidelity::of(json.as_bytes()) != Fidelity::Exact;
             let read = entry.as_json().unwrap();
             assert!(
@@ -116,9 +117,9 @@ fn values_that_hurt_come_back_as_they_were() {
         }
         let large = format!("\"{}\"", "x".repeat(33 << 20));
         side.put_json("c", "large", &large).unwrap();
-        assert!(side.entry("c", "large").unwrap().unwrap().as_json() == Some(&large));
-        side.put_bytes("b", &[0, 1, 255]).unwrap();
-        assert_eq!(side.entry("default_collection", "b").unwrap().unwrap().as_bytes(), Some(&[0, 1, 255][..]));
+        assert!(side.entry_in("c", "large").unwrap().unwrap().as_json() == Some(&large));
+        side.put_value("b", ValueRef::Bytes(&[0, 1, 255]), &PutOptions::default()).unwrap();
+        assert_eq!(side.entry("b").unwrap().unwrap().as_bytes(), Some(&[0, 1, 255][..]));
         side.put("b", 1).unwrap();
         assert_eq!(side.get("b").unwrap(), Some(1), "nothing is left of the bytes");
     });
@@ -160,7 +161,7 @@ fn names_that_the_server_cannot_hold() {
                 side.put_json(collection, key, &serde_json::to_string(key).unwrap()).unwrap();
             }
             for key in &keys {
-                let entry = side.entry(collection, key).unwrap().unwrap();
+                let entry = side.entry_in(collection, key).unwrap().unwrap();
                 assert_eq!(&entry.decode::<String>().unwrap(), key);
             }
             keys.sort();
@@ -195,18 +196,18 @@ fn rows_that_are_not_ours_to_read() {
              'infinity'), ('c', 'past', '1', '-infinity', '-infinity'), ('c', '', '1', NULL, NULL), \
              ('c', '{MARK}odd', '1', NULL, NULL), ('c', 'late', '[]', NULL, '200000-01-01') ON CONFLICT DO NOTHING"
         ));
-        assert_eq!(side.entry("c", "far").unwrap().unwrap().as_json(), Some("\"x\""));
-        assert_eq!(side.entry("c", "far").unwrap().unwrap().expires(), None);
-        assert!(side.entry("c", "past").unwrap().is_none());
-        assert!(side.entry("c", "late").unwrap().unwrap().expires().is_some());
-        assert_eq!(side.keys("c").unwrap(), ["far", "k", "late"]);
+        assert_eq!(side.entry_in("c", "far").unwrap().unwrap().as_json(), Some("\"x\""));
+        assert_eq!(side.entry_in("c", "far").unwrap().unwrap().expires(), None);
+        assert!(side.entry_in("c", "past").unwrap().is_none());
+        assert!(side.entry_in("c", "late").unwrap().unwrap().expires().is_some());
+        assert_eq!(side.all_keys("c").unwrap(), ["far", "k", "late"]);
         // A row under a stored form that says that it is of another name.
         let stored =
             kv_core::formats::postgres::key(&kv_core::formats::postgres::collection("c"), "a\0").text.into_owned();
         server.run(&format!("INSERT INTO {name} (collection, key, value) VALUES ('c', '{stored}', '1')"));
-        assert_eq!(side.entry("c", "a\0").unwrap_err().kind(), ErrorKind::Corrupted);
+        assert_eq!(side.entry_in("c", "a\0").unwrap_err().kind(), ErrorKind::Corrupted);
         side.put_json("c", "a\0", "2").unwrap();
-        assert_eq!(side.entry("c", "a\0").unwrap().unwrap().as_json(), Some("2"));
+        assert_eq!(side.entry_in("c", "a\0").unwrap().unwrap().as_json(), Some("2"));
         server.run(&format!("DELETE FROM {name}"));
     });
 }
@@ -221,7 +222,7 @@ fn what_has_ended_is_freed_by_the_way_and_by_culling() {
         let rows = || server.value(&format!("SELECT count(*) FROM {}", table.name)).unwrap().parse::<u64>().unwrap();
         let ends = PutOptions::ttl(Duration::from_secs(1));
         for number in 0..30 {
-            side.put_with("c", &format!("{number}"), "1", &ends).unwrap();
+            side.put_json_with("c", &format!("{number}"), "1", &ends).unwrap();
         }
         clock.advance(Duration::from_secs(2));
         assert_eq!(rows(), 30);
@@ -244,8 +245,8 @@ fn what_has_ended_is_freed_by_the_way_and_by_culling() {
 fn too_large_is_said_before_anything_is_sent() {
     let Some(server) = need(postgres()) else { return };
     let table = TestTable::new(server);
-    let side = crate::side::Side::blocking(&setup(&table));
-    let error = side.put_bytes("k", &vec![0; (255 << 20) + 1]).unwrap_err();
+    let side = Side::blocking(&setup(&table));
+    let error = side.put_value("k", ValueRef::Bytes(&vec![0; (255 << 20) + 1]), &PutOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(side.get("k").unwrap(), None);
 }
@@ -254,14 +255,14 @@ fn too_large_is_said_before_anything_is_sent() {
 fn of_many_who_write_on_one_condition_one_does() {
     let Some(server) = need(postgres()) else { return };
     let table = TestTable::new(server.clone());
-    let side = crate::side::Side::blocking(&setup(&table));
+    let side = Side::blocking(&setup(&table));
     side.put("k", 1).unwrap();
     for round in 0..20 {
         // Ours and another program's.
         if round % 2 == 0 {
             server.run(&format!("UPDATE {} SET value = '7' WHERE key = 'k'", table.name));
         }
-        let revision = side.entry("default_collection", "k").unwrap().unwrap().revision();
+        let revision = side.entry("k").unwrap().unwrap().revision();
         let won = std::thread::scope(|scope| {
             let writer = |_| scope.spawn(|| side.put_at("default_collection", "k", "8", &revision).unwrap());
             let writers: Vec<_> = (0..6).map(writer).collect();
@@ -275,16 +276,18 @@ fn of_many_who_write_on_one_condition_one_does() {
 fn batches_of_the_same_keys_do_not_wait_for_each_other_for_ever() {
     let Some(server) = need(postgres()) else { return };
     let table = TestTable::new(server);
-    let side = crate::side::Side::blocking(&setup(&table));
+    let side = Side::blocking(&setup(&table));
     std::thread::scope(|scope| {
         for thread in 0..6_usize {
             let side = &side;
             scope.spawn(move || {
                 for round in 0..15_usize {
                     let order = |number: usize| (number * (2 * thread + 1) + round) % 64;
-                    let items: Vec<(String, i64)> = (0..64).map(|number| (format!("k{}", order(number)), 1)).collect();
-                    let keys: Vec<String> = items.iter().map(|(key, _)| key.clone()).collect();
-                    side.put_many(&items).unwrap();
+                    let keys: Vec<String> = (0..64).map(|number| format!("k{}", order(number))).collect();
+                    side.put_many(&keys, &PutOptions::default())
+                        .unwrap()
+                        .into_iter()
+                        .for_each(|one| drop(one.unwrap()));
                     side.delete_many(&keys).unwrap();
                 }
             });

@@ -5,7 +5,8 @@ use kv_tests::need;
 use kv_tests::proxy::Proxy;
 
 use crate::server::{TestTable, postgres};
-use crate::side::{Setup, each};
+use crate::setup::Setup;
+use crate::side::{each, names};
 
 /// What it answered is of no interest.
 fn used<T>(_: T) {}
@@ -18,8 +19,7 @@ fn every_operation_takes_the_round_trips_that_are_promised() {
         let proxy = Proxy::start((&*server.host, server.port)).unwrap();
         let setup = Setup { port: Some(proxy.port()), table: table.name.clone(), pooler, ..Setup::url(&server.url) };
         each(&setup, |side| {
-            let items: Vec<(String, i64)> = (0..30).map(|number| (format!("k{number:04}"), number)).collect();
-            let keys: Vec<String> = items.iter().map(|(key, _)| key.clone()).collect();
+            let (keys, plain) = (names(30), PutOptions::default());
             let absent = PutOptions::default().with_condition(kv_core::Condition::IfAbsent);
             let run = |name: &str, promised: u64, call: &dyn Fn()| {
                 // The first time prepares the statement.
@@ -29,24 +29,24 @@ fn every_operation_takes_the_round_trips_that_are_promised() {
                 let taken = proxy.counts().round_trips;
                 assert_eq!(taken, promised, "{name}, {}, pooler: {pooler}", side.name());
             };
-            run("put", 1, &|| side.put("k", 1).unwrap());
+            run("put", 1, &|| drop(side.put("k", 1).unwrap()));
             run("get", 1, &|| assert_eq!(side.get("k").unwrap(), Some(1)));
             run("miss", 1, &|| assert_eq!(side.get("none").unwrap(), None));
             run("exists", 1, &|| assert!(side.exists("k").unwrap()));
-            run("put_many", 1, &|| side.put_many(&items).unwrap());
+            run("put_many", 1, &|| drop(side.put_many(&keys, &plain).unwrap()));
             run("get_many", 1, &|| assert_eq!(side.get_many(&keys).unwrap().len(), 30));
-            run("put if absent", 1, &|| used(side.put_with("c", "k", "1", &absent).unwrap()));
+            run("put if absent", 1, &|| used(side.put_json_with("c", "k", "1", &absent).unwrap()));
             run("put at revision", 1, &|| {
                 used(side.put_at("c", "k", "1", &kv_core::Revision::from_number(0)).unwrap())
             });
             run("delete", 1, &|| used(side.delete("k").unwrap()));
             run("count", 1, &|| used(side.count("default_collection").unwrap()));
-            run("keys", 1, &|| drop(side.keys("default_collection").unwrap()));
+            run("keys", 1, &|| drop(side.all_keys("default_collection").unwrap()));
             run("collections", 1, &|| drop(side.collections().unwrap()));
             run("delete_many", 1, &|| used(side.delete_many(&keys).unwrap()));
-            run("increment", 2, &|| used(side.increment("n").unwrap()));
+            run("increment", 2, &|| used(side.increment("n", 1).unwrap()));
             run("ping", 1, &|| side.ping().unwrap());
-            run("empty batch", 0, &|| side.put_many(&[]).unwrap());
+            run("empty batch", 0, &|| drop(side.put_many(&[], &plain).unwrap()));
             side.clear("default_collection").unwrap();
             side.clear("c").unwrap();
         });

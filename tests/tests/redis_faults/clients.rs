@@ -7,7 +7,8 @@ use kv_sync::Store as _;
 use kv_tests::need;
 use kv_tests::servers::{Options, private_redis};
 
-use crate::side::{Setup, each, runtime};
+use crate::setup::Setup;
+use crate::side::{each, runtime};
 
 #[test]
 fn a_client_that_was_handed_in_works_on_after_close() {

@@ -5,7 +5,8 @@ use kv_tests::need;
 use kv_tests::resp::Reply;
 use kv_tests::servers::{Options, Private, private_redis};
 
-use crate::side::{Setup, Side, each};
+use crate::setup::Setup;
+use crate::side::{Side, each};
 
 fn exists(server: &Private, key: &str) -> bool {
     server.command(&["EXISTS", key]).unwrap() == Reply::Int(1)
@@ -20,11 +21,8 @@ fn write_python(server: &Private, collection: &str, key: &str, value: i64) {
 }
 
 fn python_value(side: &Side, collection: &str, key: &str) -> Option<i64> {
-    let read = |value: Option<std::collections::BTreeMap<String, i64>>| value.map(|value| value["n"]);
-    match side {
-        Side::Sync(kv) => read(kv.collection(collection).get(key).unwrap()),
-        Side::Async(runtime, kv) => runtime.block_on(async { read(kv.collection(collection).get(key).await.unwrap()) }),
-    }
+    let value = ask!(side, collection, get::<std::collections::BTreeMap<String, i64>>(key)).unwrap();
+    value.map(|value| value["n"])
 }
 
 #[test]
@@ -47,7 +45,7 @@ fn names_that_python_confuses_are_two_records() {
         assert_eq!(side.count("a[b]*?\\").unwrap(), 1, "a pattern's characters mean themselves");
         assert_eq!(side.all_keys("a").unwrap().len(), 2);
         assert!(exists(&server, "a::b::c") && exists(&server, "%a%3A%3Ab::c"));
-        assert_eq!(side.increment_in("a::b", "c", 10).unwrap(), 11);
+        assert_eq!(ask!(side, "a::b", increment("c", 10)).unwrap(), 11);
         assert!(side.delete_in("a", "b::c").unwrap() && !side.delete_in("a", "b::c").unwrap());
         assert_eq!(side.get_in("a::b", "c").unwrap(), Some(11));
         assert_eq!(side.destroy().unwrap(), names.len() as u64 - 1);
@@ -65,7 +63,7 @@ fn python_s_records_of_odd_collections_are_read_changed_and_removed() {
         assert_eq!(side.all_keys("a").unwrap(), Vec::<String>::new());
         assert_eq!(side.all_keys("a::b").unwrap(), ["c"]);
         assert_eq!(side.collections().unwrap(), ["a::b"]);
-        assert!(side.put_if_absent_in("a::b", "c", 9).unwrap().is_none(), "it is there");
+        assert!(ask!(side, "a::b", put_if_absent("c", &9)).unwrap().is_none(), "it is there");
         // What is not of this name is not removed with it.
         assert!(!side.delete_in("a", "b::c").unwrap());
         assert_eq!(side.clear("a").unwrap(), 0);

@@ -7,7 +7,8 @@ use kv_tests::need;
 use kv_tests::resp::Reply;
 use kv_tests::servers::{Options, private_redis};
 
-use crate::side::{Setup, each, names};
+use crate::setup::Setup;
+use crate::side::{each, names};
 
 #[test]
 fn a_small_collection_among_many_foreign_keys_is_found_whole() {
@@ -21,19 +22,8 @@ fn a_small_collection_among_many_foreign_keys_is_found_whole() {
         assert_eq!(found, whole, "{}", side.name());
         assert_eq!(side.count("default_collection").unwrap(), 50);
         for limit in [1, 7, 49, 50, 1000] {
-            let mut options = ListOptions::default().with_limit(limit);
-            let mut listed = BTreeSet::new();
-            loop {
-                let page = side.keys("default_collection", &options).unwrap();
-                assert!(page.items.len() <= limit, "{} of {limit}", page.items.len());
-                listed.extend(page.items);
-                // As it would travel.
-                options.cursor = match page.next {
-                    Some(next) => Some(next.to_string().parse::<Cursor>().unwrap()),
-                    None => break,
-                };
-            }
-            assert_eq!(listed, whole, "{} by {limit}", side.name());
+            let listed = side.keys_in_pages("default_collection", limit).unwrap();
+            assert_eq!(BTreeSet::from_iter(listed), whole, "{} by {limit}", side.name());
         }
         assert_eq!(side.clear("default_collection").unwrap(), 50);
         assert_eq!(side.destroy().unwrap(), 0);

@@ -9,7 +9,8 @@ use kv_tests::servers::{Options, Private, private_redis};
 use kv_tests::trips::{Expected, Trips};
 use kv_tests::{count_round_trips, need};
 
-use crate::side::{Setup, Side, assert_hides, each, names};
+use crate::setup::Setup;
+use crate::side::{Side, assert_hides, each, names};
 
 /// Longer than a connection is trusted without a look.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -202,13 +203,13 @@ fn a_server_that_does_not_answer_times_out() {
         proxy.set_mode(Mode::BlackHole);
         assert!(timed(&|| side.put("k", 2).unwrap_err(), timeout).outcome_unknown());
         let short = Duration::from_millis(100);
-        timed(&|| side.get_patiently("k", short).unwrap_err(), short);
+        timed(&|| side.with_timeout(short).get("k").unwrap_err(), short);
         proxy.set_mode(Mode::Pass);
         assert_eq!(side.get("k").unwrap(), Some(1));
         // A call that is given more time than usual has it.
         proxy.set_mode(Mode::Delay(timeout * 2));
         assert_eq!(side.get("k").unwrap_err().kind(), ErrorKind::Timeout);
-        assert_eq!(side.get_patiently("k", timeout * 8).unwrap(), Some(1), "{}", side.name());
+        assert_eq!(side.with_timeout(timeout * 8).get("k").unwrap(), Some(1), "{}", side.name());
         proxy.set_mode(Mode::Pass);
     });
 }

@@ -7,7 +7,8 @@ use kv_tests::need;
 use kv_tests::resp::Reply;
 use kv_tests::servers::{Options, Private, private_redis};
 
-use crate::side::{Setup, each, noon};
+use crate::setup::Setup;
+use crate::side::{each, noon};
 
 fn under(key: &str) -> String {
     format!("default_collection::{key}")
