@@ -34,6 +34,8 @@
 //! * [`Driver`] is what a backend implements; [`Managed`] makes a store of it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "http", feature = "postgres", feature = "redis"))]
+mod address;
 mod attempts;
 mod collection;
 #[cfg(feature = "contract")]

@@ -4,9 +4,10 @@
 
 use std::fmt;
 
-use kv_core::formats::http::decode_part;
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::Result;
 use url::Url;
+
+use crate::address::{decode, wrong};
 
 /// Where a node is. User and password of its URL are not in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,11 +20,6 @@ pub(crate) struct Node {
 pub(crate) struct Login {
     pub(crate) user: String,
     pub(crate) password: String,
-}
-
-/// Nothing of the URL may be in a message: what stands wrong could be the password.
-fn wrong(what: &'static str) -> Error {
-    Error::new(ErrorKind::Configuration, what)
 }
 
 impl Node {
@@ -58,10 +54,6 @@ impl Node {
     pub(super) fn is_tls(&self) -> bool {
         self.is_tls
     }
-}
-
-fn decode(text: &str) -> Result<String> {
-    decode_part(text).ok_or_else(|| wrong("the URL's user or password, percent-decoded, is no UTF-8"))
 }
 
 impl fmt::Display for Node {

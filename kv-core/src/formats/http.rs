@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,11 +152,6 @@ impl fmt::Debug for Response {
 /// ```
 pub fn basic_auth(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
-}
-
-/// A part of a URL, percent-decoded; `None` if that is no UTF-8.
-pub fn decode_part(part: &str) -> Option<String> {
-    percent_decode_str(part).decode_utf8().ok().map(Into::into)
 }
 
 /// All but the characters that RFC 3986 calls unreserved.

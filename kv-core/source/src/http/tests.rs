@@ -30,6 +30,7 @@ fn a_wrong_url_is_refused_without_showing_it() {
         "http://user:hunter2@localhost/?x",
         "http://user:hunter2@localhost/#x",
         "http://user:hunter2%FF@localhost",
+        "http://user:hunter2%zz@localhost",
         "http://user:hunter2@local host",
     ] {
         let error = HttpOptions::from_url(url).unwrap_err();

@@ -3,17 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::Result;
 
 use super::options::{Endpoint, PostgresOptions};
+use crate::address::{Authority, decode, digits, wrong};
 
 const OPTIONS: &str =
     "sslmode, host, port, user, password, dbname, application_name, connect_timeout, schema and table";
-
-/// Nothing of the URL may be in a message: what stands wrong could be the password.
-fn wrong(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Configuration, what)
-}
 
 pub(super) fn parse(url: &str) -> Result<PostgresOptions> {
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
@@ -21,17 +17,13 @@ pub(super) fn parse(url: &str) -> Result<PostgresOptions> {
     if rest.contains('#') {
         return Err(wrong("the URL has a fragment (percent-encode #)"));
     }
-    // A password may hold what ends the authority, if somebody forgot to encode it; after the last @ is the host.
-    let (login, place) = rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
-    let (place, query) = place.split_once('?').unwrap_or((place, ""));
-    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
-    let mut options = PostgresOptions::default();
-    let (host, port) = host_and_port(authority)?;
-    options.endpoint = Endpoint::Tcp { host, port };
-    if let Some(login) = login {
-        let (user, password) = login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
-        options.username = Some(decode(user)?).filter(|user| !user.is_empty());
-        options.password = password.map(decode).transpose()?.filter(|password| !password.is_empty());
+    let (authority, path, query) = Authority::parse(rest)?;
+    let endpoint =
+        Endpoint::Tcp { host: authority.host, port: authority.port.unwrap_or(PostgresOptions::DEFAULT_PORT) };
+    let mut options = PostgresOptions { endpoint, ..PostgresOptions::default() };
+    if let Some((user, password)) = authority.login {
+        options.username = Some(user).filter(|user| !user.is_empty());
+        options.password = password.filter(|password| !password.is_empty());
     }
     if path.contains('/') {
         return Err(wrong("the URL's path has more than the database (percent-encode /)"));
@@ -60,7 +52,7 @@ fn set(options: PostgresOptions, name: &str, value: &str) -> Result<PostgresOpti
             PostgresOptions { endpoint: Endpoint::Unix { folder: PathBuf::from(value), port }, ..options }
         }
         "host" => options.with_host(value),
-        "port" => options.with_port(port(value)?),
+        "port" => options.with_port(Authority::port(value)?),
         "user" => options.with_username(value),
         "password" => options.with_password(value),
         "dbname" => options.with_database(value),
@@ -84,52 +76,10 @@ impl Endpoint {
     }
 }
 
-fn host_and_port(authority: &str) -> Result<(String, u16)> {
-    let (host, number) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or_else(|| wrong("the URL's IPv6 address has no closing ]"))?;
-            host.parse::<std::net::Ipv6Addr>().map_err(|_| wrong("the URL's host in [] is no IPv6 address"))?;
-            match rest.strip_prefix(':') {
-                Some(port) => (host, port),
-                None if rest.is_empty() => (host, ""),
-                None => return Err(wrong("the URL has something between the host and the port")),
-            }
-        }
-        None => authority.split_once(':').unwrap_or((authority, "")),
-    };
-    if host.contains(',') || number.contains(',') {
-        return Err(wrong("the URL names several hosts; this store takes one"));
-    }
-    let is_host = |c: char| c.is_alphanumeric() || "-._:".contains(c);
-    if !host.chars().all(is_host) {
-        return Err(wrong("the URL's host has a character that no host name has"));
-    }
-    Ok((host.to_owned(), if number.is_empty() { PostgresOptions::DEFAULT_PORT } else { port(number)? }))
-}
-
-fn port(text: &str) -> Result<u16> {
-    digits(text).filter(|port| *port > 0).ok_or_else(|| wrong("the URL's port is no number from 1 to 65535"))
-}
-
-/// A number of digits alone: `parse` takes a sign too.
-fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-fn decode(text: &str) -> Result<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let byte = part.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let byte = byte.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(byte.ok_or_else(|| wrong("the URL has a % that two hex digits do not follow; % itself is %25"))?);
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("a part of the URL, percent-decoded, is no UTF-8"))
-}
-
 #[cfg(test)]
 mod tests {
+    use kv_core::ErrorKind;
+
     use super::*;
 
     #[test]

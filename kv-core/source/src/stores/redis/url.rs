@@ -2,19 +2,15 @@
 
 use std::path::PathBuf;
 
-use kv_core::{Error, ErrorKind, Result};
+use kv_core::Result;
 
 use super::options::{Endpoint, RedisOptions};
+use crate::address::{Authority, decode, digits, wrong};
 
 const SCHEMES: &str = "redis://, rediss://, valkey://, valkeys://, redis+unix://, valkey+unix://, unix://";
 
-/// Nothing of the URL may be in a message: what stands wrong could be the password.
-fn wrong(what: &'static str) -> Error {
-    Error::new(ErrorKind::Configuration, what)
-}
-
 pub(super) fn parse(url: &str) -> Result<RedisOptions> {
-    let scheme = || Error::new(ErrorKind::Configuration, format!("the server's URL begins with none of {SCHEMES}"));
+    let scheme = || wrong(format!("the server's URL begins with none of {SCHEMES}"));
     let (name, rest) = url.split_once("://").ok_or_else(scheme)?;
     match name {
         "redis" | "valkey" => tcp(rest, false),
@@ -29,49 +25,21 @@ fn tcp(rest: &str, tls: bool) -> Result<RedisOptions> {
     if rest.contains(['?', '#']) {
         return Err(wrong("the URL has a query or a fragment; over TCP it takes none (percent-encode ? and #)"));
     }
-    // A password may hold what ends the authority, if somebody forgot to encode it; after the last @ is the host.
-    let (login, place) = rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
-    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
-    let (host, port) = host_and_port(authority)?;
-    let database = database(path.strip_suffix('/').unwrap_or(path))?;
-    let mut options = RedisOptions { endpoint: Endpoint::Tcp { host, port }, tls, database, ..RedisOptions::default() };
-    if let Some(login) = login {
-        let Some((user, password)) = login.split_once(':') else {
-            return Err(wrong("the URL has a user and no password; write redis://user:password@host"));
-        };
-        options.username = Some(decode(user)?).filter(|user| !user.is_empty());
-        options.password =
-            Some(decode(password)?).filter(|password| !password.is_empty() || options.username.is_some());
-    }
-    Ok(options)
-}
-
-fn host_and_port(authority: &str) -> Result<(String, u16)> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or_else(|| wrong("the URL's IPv6 address has no closing ]"))?;
-            host.parse::<std::net::Ipv6Addr>().map_err(|_| wrong("the URL's host in [] is no IPv6 address"))?;
-            match rest.strip_prefix(':') {
-                Some(port) => (host, port),
-                None if rest.is_empty() => (host, ""),
-                None => return Err(wrong("the URL has something between the host and the port")),
-            }
-        }
-        None => authority.split_once(':').unwrap_or((authority, "")),
-    };
-    if host.is_empty() {
+    let (authority, path, _) = Authority::parse(rest)?;
+    if authority.host.is_empty() {
         return Err(wrong("the URL names no host"));
     }
-    let is_host = |c: char| c.is_alphanumeric() || "-._:".contains(c);
-    if !host.chars().all(is_host) {
-        return Err(wrong("the URL's host has a character that no host name has"));
+    let endpoint = Endpoint::Tcp { host: authority.host, port: authority.port.unwrap_or(RedisOptions::DEFAULT_PORT) };
+    let database = database(path.strip_suffix('/').unwrap_or(path))?;
+    let mut options = RedisOptions { endpoint, tls, database, ..RedisOptions::default() };
+    if let Some((user, password)) = authority.login {
+        if password.is_none() {
+            return Err(wrong("the URL has a user and no password; write redis://user:password@host"));
+        }
+        options.username = Some(user).filter(|user| !user.is_empty());
+        options.password = password.filter(|password| !password.is_empty() || options.username.is_some());
     }
-    let number = "the URL's port is no number from 1 to 65535";
-    let port = match port {
-        "" => RedisOptions::DEFAULT_PORT,
-        port => digits(port).filter(|port| *port > 0).ok_or_else(|| wrong(number))?,
-    };
-    Ok((host.to_owned(), port))
+    Ok(options)
 }
 
 /// `/path[?db=0&user=name&pass=word]`
@@ -100,25 +68,10 @@ fn database(text: &str) -> Result<u32> {
     digits(text).ok_or_else(|| wrong("the URL's database is no number"))
 }
 
-/// A number of digits alone: `parse` takes a sign too.
-fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-fn decode(text: &str) -> Result<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let byte = part.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let byte = byte.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(byte.ok_or_else(|| wrong("the URL has a % that two hex digits do not follow; % itself is %25"))?);
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("a part of the URL, percent-decoded, is no UTF-8"))
-}
-
 #[cfg(test)]
 mod tests {
+    use kv_core::ErrorKind;
+
     use super::*;
 
     fn place(url: &str) -> (String, bool, u32, Option<String>, Option<String>) {
