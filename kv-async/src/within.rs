@@ -33,7 +33,7 @@ pub(crate) fn timed_out() -> Error {
 }
 
 /// A connection that was idle for so long may have been closed by the server without anybody having noticed.
-#[cfg(any(feature = "http", feature = "redis"))]
+#[cfg(any(feature = "http", feature = "postgres", feature = "redis"))]
 pub(crate) const STALE: Duration = Duration::from_millis(100);
 
 /// The end of a call, if its caller set one: it holds for all that the call sends and waits for.
@@ -47,6 +47,7 @@ impl Within {
     }
 
     /// How long the next step may take: as long as steps usually may, and not beyond the end of the call.
+    #[cfg(any(feature = "mongodb", feature = "postgres", feature = "redis"))]
     pub(crate) fn at_most(self, usual: Duration) -> Result<Duration> {
         let Some(end) = self.0 else { return Ok(usual) };
         let left = end.saturating_duration_since(Instant::now());
