@@ -4,6 +4,9 @@
 #![cfg(all(feature = "contract", feature = "disk"))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "shared/skips.rs"]
+mod skips;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -16,6 +19,8 @@ use kv_sync::stores::{
 use kv_sync::wrappers::{PrefixCollections, PrefixKeys, Statistics, TtlClamp};
 use kv_sync::{Kv, Name};
 use tempfile::TempDir;
+
+use crate::skips::IN_PROCESS;
 
 /// Opens stores in the directories of their spaces.
 type Open = fn(&Path, &Setting) -> Kv;
@@ -101,19 +106,6 @@ impl<S: std::fmt::Debug + Send + Sync + 'static> Subject for Neighbours<S> {
         (self.wrap)(Arc::clone(store), &setting.space)
     }
 }
-
-/// What a store in this process's memory has none of.
-const IN_PROCESS: [&str; 9] = [
-    "o3_atomic_batches_do_not_mix",
-    "o7_a_batch_reports_it_at_its_position",
-    "o7_a_listing_shows_its_key",
-    "o7_it_can_be_replaced_and_removed",
-    "o7_clear_removes_it",
-    "e2_an_outage_is_never_a_miss",
-    "e3_what_cannot_be_read_is_corrupted",
-    "l1_entries_outlive_their_handle",
-    "l1_a_failed_first_use_is_tried_again",
-];
 
 /// A store in files has no server to lose.
 const IN_FILES: [&str; 2] = ["e2_an_outage_is_never_a_miss", "l1_a_failed_first_use_is_tried_again"];

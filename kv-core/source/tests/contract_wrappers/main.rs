@@ -7,6 +7,11 @@ use kv_source::Kv;
 use kv_source::contract::{Deviation, Setting, Subject, check_all};
 use kv_source::stores::MemoryStore;
 
+use crate::skips::IN_PROCESS;
+
+#[path = "../shared/skips.rs"]
+mod skips;
+
 mod cache;
 mod guards;
 mod names;
@@ -24,7 +29,7 @@ pub struct Stack {
 
 impl Stack {
     pub fn new(open: fn(&Setting) -> Kv) -> Self {
-        Self { open, deviations: Vec::new(), skips: SKIPS.to_vec() }
+        Self { open, deviations: Vec::new(), skips: [&IN_PROCESS[..], &["order_is_of_bytes"]].concat() }
     }
 
     /// Does otherwise on purpose, as a test of the wrapper's own holds.
@@ -66,17 +71,3 @@ impl Subject for Stack {
 pub fn memory(setting: &Setting) -> MemoryStore {
     setting.apply(MemoryStore::new())
 }
-
-/// What a store in this process's memory has none of.
-const SKIPS: [&str; 10] = [
-    "o3_atomic_batches_do_not_mix",
-    "o7_a_batch_reports_it_at_its_position",
-    "o7_a_listing_shows_its_key",
-    "o7_it_can_be_replaced_and_removed",
-    "o7_clear_removes_it",
-    "e2_an_outage_is_never_a_miss",
-    "e3_what_cannot_be_read_is_corrupted",
-    "l1_entries_outlive_their_handle",
-    "l1_a_failed_first_use_is_tried_again",
-    "order_is_of_bytes",
-];
