@@ -14,6 +14,7 @@ use kv_core::{
 use crate::driver::{Context, Driver};
 use crate::managed::Managed;
 
+mod client;
 mod conditional;
 mod failure;
 mod listing;
@@ -23,11 +24,13 @@ mod records;
 mod url;
 mod walk;
 
-mod client;
+mod commands;
 
 mod connections;
 
-pub use client::SharedClient as RedisClientV1;
+mod lent;
+
+pub use lent::SharedClient as RedisClientV1;
 pub use options::RedisOptions;
 
 use crate::within::Effect;
@@ -227,7 +230,7 @@ impl<const VALKEY: bool> Driver for RedisDriver<VALKEY> {
     }
 
     async fn close(&self) -> Result<()> {
-        self.client.close().await;
+        self.client.close();
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use kv_core::{
 };
 use redis::{ServerErrorKind, Value};
 
-use super::client::Commands;
+use super::commands::Commands;
 use super::failure::unexpected;
 use super::records::{add, bytes, document, legacy, number, own};
 use super::{RedisDriver, contradiction};

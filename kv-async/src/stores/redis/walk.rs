@@ -8,7 +8,7 @@ use kv_core::{ErrorKind, KeyFilter, Name, Result};
 use redis::Value;
 
 use super::RedisDriver;
-use super::client::Commands;
+use super::commands::Commands;
 use super::conditional::{has_ended, removals, removed};
 use super::failure::{refused, unexpected};
 use super::records::{bytes, command, each, legacy, number, own, says_its_names};

@@ -12,6 +12,7 @@ use kv_core::{
 use crate::driver::{Context, Driver};
 use crate::managed::Managed;
 
+mod client;
 mod conditional;
 mod failure;
 mod listing;
@@ -21,15 +22,19 @@ mod records;
 mod url;
 mod walk;
 
-#[cfg_attr(feature = "is_sync", path = "redis/client_sync.rs")]
-#[cfg_attr(not(feature = "is_sync"), path = "redis/client_async.rs")]
-mod client;
+#[cfg_attr(feature = "is_sync", path = "redis/commands_sync.rs")]
+#[cfg_attr(not(feature = "is_sync"), path = "redis/commands_async.rs")]
+mod commands;
 
 #[cfg_attr(feature = "is_sync", path = "redis/connections_sync.rs")]
 #[cfg_attr(not(feature = "is_sync"), path = "redis/connections_async.rs")]
 mod connections;
 
-pub use client::SharedClient as RedisClientV1;
+#[cfg_attr(feature = "is_sync", path = "redis/lent_sync.rs")]
+#[cfg_attr(not(feature = "is_sync"), path = "redis/lent_async.rs")]
+mod lent;
+
+pub use lent::SharedClient as RedisClientV1;
 pub use options::RedisOptions;
 
 use crate::within::Effect;
@@ -230,7 +235,7 @@ impl<const VALKEY: bool> Driver for RedisDriver<VALKEY> {
     }
 
     async fn close(&self) -> Result<()> {
-        self.client.close().await;
+        self.client.close();
         Ok(())
     }
 

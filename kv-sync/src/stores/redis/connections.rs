@@ -8,7 +8,7 @@ use kv_core::{Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
 use redis::{RedisResult, Value};
 
-use super::client::Commands;
+use super::commands::Commands;
 use super::failure::{is_broken, told, unanswered};
 use super::options::RedisOptions;
 use crate::within::Effect;

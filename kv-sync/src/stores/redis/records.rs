@@ -10,7 +10,7 @@ use kv_core::{DeleteOutcome, Entry, Error, ErrorKind, Name, Record, Result, Time
 use redis::Value;
 
 use super::RedisDriver;
-use super::client::Commands;
+use super::commands::Commands;
 use super::failure::{refused, unexpected};
 use crate::driver::Context;
 use crate::within::Effect;

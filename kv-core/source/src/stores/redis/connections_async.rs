@@ -16,7 +16,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::client::Commands;
+use super::commands::Commands;
 use super::failure::{is_broken, told, unanswered};
 use super::options::RedisOptions;
 use crate::within::Effect;
