@@ -152,51 +152,26 @@ pub(super) fn put_if(
     condition: &Condition,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    let Stamp { created, expires, revision, metadata } = stamp;
-    let (value, now) = (Bound(value), now.as_micros());
-    let changed = match condition {
+    let (sql, expected) = match condition {
         Condition::Always => {
-            put(&mut putting(connection)?, name, value.0, stamp)?;
+            put(&mut putting(connection)?, name, value, stamp)?;
             return Ok(true);
         }
-        Condition::IfAbsent => connection.prepare_cached(PUT_IF_ABSENT)?.execute(params![
-            name.collection,
-            name.key,
-            created,
-            expires,
-            revision,
-            metadata,
-            value,
-            now
-        ])?,
-        Condition::IfPresent => connection.prepare_cached(PUT_IF_PRESENT)?.execute(params![
-            name.collection,
-            name.key,
-            created,
-            expires,
-            revision,
-            metadata,
-            value,
-            now
-        ])?,
-        Condition::IfRevision(expected) => {
+        Condition::IfAbsent => (PUT_IF_ABSENT, None),
+        Condition::IfPresent => (PUT_IF_PRESENT, None),
+        Condition::IfRevision(expected) => match expected.as_number() {
+            Some(expected) => (PUT_IF_REVISION, Some(expected.cast_signed())),
             // Every revision of ours is a number, so that another is that of no record here.
-            let Some(expected) = expected.as_number() else { return Ok(false) };
-            connection.prepare_cached(PUT_IF_REVISION)?.execute(params![
-                name.collection,
-                name.key,
-                created,
-                expires,
-                revision,
-                metadata,
-                value,
-                now,
-                expected.cast_signed()
-            ])?
-        }
+            None => return Ok(false),
+        },
         _ => return Err(Error::unsupported("a write on this condition").into()),
     };
-    Ok(changed > 0)
+    let Stamp { created, expires, revision, metadata } = stamp;
+    let (value, now) = (Bound(value), now.as_micros());
+    let all = params![name.collection, name.key, created, expires, revision, metadata, value, now, expected];
+    // Only a statement with a revision has the last of them.
+    let bound = &all[..all.len() - usize::from(expected.is_none())];
+    Ok(connection.prepare_cached(sql)?.execute(bound)? > 0)
 }
 
 /// The statement for [`delete`].
