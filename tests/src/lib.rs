@@ -1,4 +1,5 @@
-//! What tests need from the world outside: a [`proxy`] that injects faults and counts round trips, a [`front`] that gives
+//! What tests need from the world outside: a [`proxy`] that injects faults and counts round trips
+//! (and [`proxies`], one for each store), a [`front`] that gives
 //! an HTTP server logins and TLS, real [`servers`] and how they start, the released [`python`] package, and [`tls`]
 //! certificates.
 //!
@@ -24,6 +25,7 @@ mod error;
 pub mod front;
 pub mod histories;
 mod need;
+pub mod proxies;
 pub mod proxy;
 pub mod python;
 pub mod resp;

@@ -1,11 +1,10 @@
 //! The contract suite of both crates against real servers.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 use kv_core::Name;
-use kv_tests::proxy::{Mode, Proxy};
+use kv_tests::proxies::Proxies;
 use kv_tests::servers::{self, Server};
 use kv_tests::{Unavailable, need};
 
@@ -22,7 +21,7 @@ const SKIPS: [&str; 4] = [
 #[derive(Debug)]
 struct Backend {
     server: Server,
-    proxies: Option<Mutex<HashMap<String, Proxy>>>,
+    proxies: Option<Proxies>,
 }
 
 impl Backend {
@@ -31,7 +30,8 @@ impl Backend {
     }
 
     fn behind_proxies(server: Result<Server, Unavailable>) -> Option<Self> {
-        Some(Self { proxies: Some(Mutex::default()), ..Self::direct(server)? })
+        let server = need(server)?;
+        Some(Self { proxies: Some(Proxies::new(&server.host, server.port)), server })
     }
 
     /// A listing walks through a database, so that spaces are spread over several.
@@ -41,19 +41,11 @@ impl Backend {
 
     /// The port by which a store of this space reaches the server.
     fn port(&self, space: &str) -> Option<u16> {
-        let mut proxies = self.proxies.as_ref()?.lock().unwrap();
-        let upstream = (self.server.host.as_str(), self.server.port);
-        let proxy = proxies.entry(space.to_owned()).or_insert_with(|| Proxy::start(upstream).unwrap());
-        Some(proxy.port())
+        self.proxies.as_ref().map(|proxies| proxies.port(space).unwrap())
     }
 
     fn cut_off(&self, space: &str, off: bool) -> bool {
-        let Some(_) = self.port(space) else { return false };
-        let proxies = self.proxies.as_ref().unwrap().lock().unwrap();
-        let proxy = &proxies[space];
-        proxy.set_mode(if off { Mode::Refuse } else { Mode::Pass });
-        proxy.reset_connections();
-        true
+        self.proxies.as_ref().map(|proxies| proxies.cut_off(space, off).unwrap()).is_some()
     }
 
     /// Puts what is no record in a record's place, with whatever expiry it has.

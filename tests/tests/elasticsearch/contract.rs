@@ -1,11 +1,10 @@
 //! The contract suite of both crates.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 use kv_core::Name;
 use kv_tests::need;
-use kv_tests::proxy::{Mode, Proxy};
+use kv_tests::proxies::Proxies;
 use serde_json::json;
 
 use crate::server::{Server, opensearch};
@@ -25,7 +24,7 @@ const OUTAGES: [&str; 2] = ["e2_an_outage_is_never_a_miss", "l1_a_failed_first_u
 struct Backend {
     server: Server,
     spaces: Mutex<Vec<String>>,
-    proxies: Option<Mutex<HashMap<String, Proxy>>>,
+    proxies: Option<Proxies>,
 }
 
 impl Backend {
@@ -35,7 +34,7 @@ impl Backend {
 
     fn behind_proxies() -> Option<Self> {
         let mut backend = Self::direct()?;
-        backend.proxies = Some(Mutex::default());
+        backend.proxies = Some(Proxies::new(&backend.server.host, backend.server.port));
         Some(backend)
     }
 
@@ -45,20 +44,14 @@ impl Backend {
         if !spaces.iter().any(|known| known == space) {
             spaces.push(space.to_owned());
         }
-        let Some(proxies) = &self.proxies else { return self.server.url.clone() };
-        let mut proxies = proxies.lock().unwrap();
-        let upstream = (self.server.host.as_str(), self.server.port);
-        let proxy = proxies.entry(space.to_owned()).or_insert_with(|| Proxy::start(upstream).unwrap());
-        format!("http://127.0.0.1:{}", proxy.port())
+        match &self.proxies {
+            Some(proxies) => format!("http://127.0.0.1:{}", proxies.port(space).unwrap()),
+            None => self.server.url.clone(),
+        }
     }
 
     fn cut_off(&self, space: &str, off: bool) -> bool {
-        self.url(space);
-        let Some(proxies) = &self.proxies else { return false };
-        let proxy = &proxies.lock().unwrap()[space];
-        proxy.set_mode(if off { Mode::Refuse } else { Mode::Pass });
-        proxy.reset_connections();
-        true
+        self.proxies.as_ref().map(|proxies| proxies.cut_off(space, off).unwrap()).is_some()
     }
 
     /// Puts what is no record in a record's place, with whatever expiry it has.

@@ -1,11 +1,9 @@
 //! The contract suite of both crates.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use kv_core::Name;
-use kv_tests::proxy::{Mode, Proxy};
+use kv_tests::proxies::Proxies;
 use kv_tests::servers::{self, Server};
 use kv_tests::{Unavailable, need};
 use mongodb::bson::doc;
@@ -24,7 +22,7 @@ const OUTAGES: [&str; 2] = ["e2_an_outage_is_never_a_miss", "l1_a_failed_first_u
 #[derive(Debug)]
 struct Backend {
     server: Server,
-    proxies: Option<Mutex<HashMap<String, Proxy>>>,
+    proxies: Option<Proxies>,
 }
 
 impl Backend {
@@ -33,7 +31,8 @@ impl Backend {
     }
 
     fn behind_proxies(server: Result<Server, Unavailable>) -> Option<Self> {
-        Some(Self { proxies: Some(Mutex::default()), ..Self::direct(server)? })
+        let server = need(server)?;
+        Some(Self { proxies: Some(Proxies::new(&server.host, server.port)), server })
     }
 
     /// Listings of collections walk through a database, so that spaces are spread over several.
@@ -42,10 +41,7 @@ impl Backend {
     }
 
     fn port(&self, space: &str) -> Option<u16> {
-        let mut proxies = self.proxies.as_ref()?.lock().unwrap();
-        let upstream = (self.server.host.as_str(), self.server.port);
-        let proxy = proxies.entry(space.to_owned()).or_insert_with(|| Proxy::start(upstream).unwrap());
-        Some(proxy.port())
+        self.proxies.as_ref().map(|proxies| proxies.port(space).unwrap())
     }
 
     fn url(&self, space: &str) -> String {
@@ -56,12 +52,7 @@ impl Backend {
     }
 
     fn cut_off(&self, space: &str, off: bool) -> bool {
-        let Some(_) = self.port(space) else { return false };
-        let proxies = self.proxies.as_ref().unwrap().lock().unwrap();
-        let proxy = &proxies[space];
-        proxy.set_mode(if off { Mode::Refuse } else { Mode::Pass });
-        proxy.reset_connections();
-        true
+        self.proxies.as_ref().map(|proxies| proxies.cut_off(space, off).unwrap()).is_some()
     }
 
     /// Puts what is no record in a record's place, with whatever expiry it has.

@@ -1,12 +1,12 @@
 //! The contract suite of both crates.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 use kv_core::Name;
 use kv_core::formats::postgres;
 use kv_tests::need;
-use kv_tests::proxy::{Mode, Proxy};
+use kv_tests::proxies::Proxies;
 
 use crate::server::{self, Server};
 
@@ -14,29 +14,24 @@ use crate::server::{self, Server};
 #[derive(Debug)]
 struct Backend {
     server: Server,
-    proxies: Mutex<HashMap<String, Proxy>>,
+    proxies: Proxies,
     spaces: Mutex<HashSet<String>>,
 }
 
 impl Backend {
     fn new() -> Option<Self> {
-        Some(Self { server: need(server::postgres())?, proxies: Mutex::default(), spaces: Mutex::default() })
+        let server = need(server::postgres())?;
+        Some(Self { proxies: Proxies::new(&server.host, server.port), server, spaces: Mutex::default() })
     }
 
     /// The port by which a store of this space reaches the server.
     fn port(&self, space: &str) -> u16 {
         self.spaces.lock().unwrap().insert(space.to_owned());
-        let mut proxies = self.proxies.lock().unwrap();
-        let upstream = (self.server.host.as_str(), self.server.port);
-        proxies.entry(space.to_owned()).or_insert_with(|| Proxy::start(upstream).unwrap()).port()
+        self.proxies.port(space).unwrap()
     }
 
     fn cut_off(&self, space: &str, off: bool) -> bool {
-        self.port(space);
-        let proxies = self.proxies.lock().unwrap();
-        let proxy = &proxies[space];
-        proxy.set_mode(if off { Mode::Refuse } else { Mode::Pass });
-        proxy.reset_connections();
+        self.proxies.cut_off(space, off).unwrap();
         true
     }
 
