@@ -226,7 +226,7 @@ fn what_has_ended_is_freed_by_the_way_and_by_culling() {
         }
         clock.advance(Duration::from_secs(2));
         assert_eq!(rows(), 30);
-        for number in 0..200 {
+        for number in 0..1_000 {
             side.put("k", number).unwrap();
         }
         assert_eq!(rows(), 1, "writes free what has ended");

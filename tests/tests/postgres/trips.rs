@@ -44,6 +44,14 @@ fn every_operation_takes_the_round_trips_that_are_promised() {
             run("keys", 1, &|| drop(side.all_keys("default_collection").unwrap()));
             run("collections", 1, &|| drop(side.collections().unwrap()));
             run("delete_many", 1, &|| used(side.delete_many(&keys).unwrap()));
+            let hundred: Vec<String> = (0..100).map(|number| format!("h{number:04}")).collect();
+            let put_hundred = || drop(side.put_many(&hundred, &plain).unwrap());
+            // The first thousand prepares what frees.
+            (0..10).for_each(|_| put_hundred());
+            proxy.reset();
+            (0..20).for_each(|_| put_hundred());
+            let taken = proxy.counts().round_trips;
+            assert_eq!(taken, 20 + 2, "2,000 writes free twice what has ended, {}, pooler: {pooler}", side.name());
             run("increment", 2, &|| used(side.increment("n", 1).unwrap()));
             run("ping", 1, &|| side.ping().unwrap());
             run("empty batch", 0, &|| drop(side.put_many(&[], &plain).unwrap()));

@@ -78,7 +78,8 @@ use params::{Answer, Param, Request, flag, float, text};
 ///   writer was first;
 /// * the first use of a statement on a connection: one more, which prepares it;
 /// * a call that may take longer than an answer usually may: one more on that connection, and one to set it back;
-/// * one of 100 writes: one more, which frees some records that have ended, if any record ends at all.
+/// * one of 1,000 writes, each record of a batch counted: one more, which frees some records that have ended, if there are
+///   any.
 ///
 /// A page of a listing takes one, and reads 20,000 rows at most (1,000 with entries); counting takes one, with a pattern one a
 /// page. Clearing, destroying and culling take one for every 5,000 rows, so that no lock is held for long.
@@ -269,8 +270,9 @@ impl Driver for PostgresDriver {
 
 /// What the parts of the driver need of it.
 impl PostgresDriver {
-    /// So many writes, and some records that have ended are freed.
-    const WRITES_TO_CULL: usize = 100;
+    /// So many writes, and some records that have ended are freed. It is a statement of its own: a batch is not to pay
+    /// for one each time, and it is not to hold up the one write that it comes after for long.
+    const WRITES_TO_CULL: usize = 1_000;
 
     fn new(options: &PostgresOptions, client: Client) -> Result<Self> {
         let table = Table::new(&*options.schema, &*options.table)?;
