@@ -16,6 +16,11 @@ pub(crate) fn dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// Whether the folder of this name is there.
+pub(crate) fn has(name: &str) -> bool {
+    dir().is_ok_and(|cache| cache.join(name).exists())
+}
+
 /// The folder of this name, filled if it is not there yet; several processes may ask at once.
 ///
 /// Filling it is tried once more, in an empty folder, for a network that hiccups.

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! What is missing fails the test and says how to get it, unless its name stands in the environment variable `KV_SKIP`
-//! (a comma list: `redis`, `valkey`, `postgres`, `mongodb`, `opensearch`, `elasticsearch`, `python`); then the skip is printed and recorded.
+//! (a comma list: `redis`, `valkey`, `postgres`, `pgbouncer`, `mongodb`, `opensearch`, `elasticsearch`, `python`); then the
+//! skip is printed and recorded.
 
 mod cached;
 pub mod child;

@@ -4,6 +4,7 @@ mod address;
 mod launch;
 mod mongodb;
 mod opensearch;
+mod pgbouncer;
 mod postgres;
 mod private;
 mod recipe;
@@ -23,6 +24,7 @@ pub(crate) use self::launch::wait;
 pub use self::launch::{find, is_running, start_shared, stop_shared};
 pub use self::mongodb::{MongodbOptions, private_mongodb};
 pub use self::opensearch::{OpensearchOptions, private_opensearch};
+pub use self::pgbouncer::{PgbouncerOptions, private_pgbouncer};
 pub use self::postgres::{PostgresOptions, private_postgres};
 pub use self::private::Private;
 pub use self::recipe::{Place, Recipe};
@@ -108,6 +110,15 @@ impl Kind {
             Self::Mongodb => mongodb::missing_packages(),
             Self::Opensearch => opensearch::missing_packages(),
             Self::Elasticsearch => Vec::new(),
+        }
+    }
+
+    /// Whether what it needs beside the packages is there.
+    pub fn is_prepared(self) -> bool {
+        match self {
+            Self::Mongodb => mongodb::is_prepared(),
+            Self::Opensearch => opensearch::is_prepared(),
+            _ => true,
         }
     }
 

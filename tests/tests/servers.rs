@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use kv_tests::front::{Answer, FrontOptions, Request};
 use kv_tests::python::Python;
 use kv_tests::servers::{
-    self, MongodbOptions, OpensearchOptions, PostgresOptions, private_mongodb, private_opensearch, private_postgres,
+    self, MongodbOptions, OpensearchOptions, PgbouncerOptions, PostgresOptions, private_mongodb, private_opensearch,
+    private_pgbouncer, private_postgres,
 };
 use kv_tests::tls::Certs;
 use kv_tests::{Result, need};
@@ -123,6 +124,16 @@ fn servers_of_somebody_else_are_asked_for_their_version() {
     assert!(said.contains("this server is not elasticsearch"), "{said}");
     let said = ask(&wrong);
     assert!(said.contains("password authentication failed") && !said.contains("ss/"), "{said}");
+}
+
+#[test]
+fn pgbouncer_logs_in_for_its_clients() {
+    let Some(own) = need(private_postgres(PostgresOptions::new().password("p's /:@"))) else { return };
+    let Some(pooler) = need(private_pgbouncer(PgbouncerOptions::new(own.server(), 1))) else { return };
+    assert_eq!(pooler.server().name, "pgbouncer");
+    assert!(pooler.server().version.starts_with("1."), "{:?}", pooler.server());
+    let Some(well) = python(POSTGRES, &[pooler.url(), ""]) else { return };
+    assert_eq!(well.unwrap(), "postgres");
 }
 
 #[test]

@@ -63,7 +63,7 @@ const BUSY: &[&str] = &[
 
 /// Starts the server and waits until it answers. Its folder takes its log.
 pub(super) fn start(recipe: &dyn Recipe, place: Place<'_>, detached: bool) -> Result<Started> {
-    let name = recipe.kind().name();
+    let name = recipe.name();
     let log = place.dir.join("log");
     let output = OpenOptions::new().create(true).write(true).truncate(true).open(&log)?;
     let mut command = recipe.command(place)?;

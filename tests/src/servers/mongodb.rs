@@ -24,10 +24,13 @@ fn folder() -> String {
     format!("{CRATE}-{VERSION}")
 }
 
+pub(super) fn is_prepared() -> bool {
+    cached::has(&folder())
+}
+
 /// The server, built if it is not there yet: that takes some minutes, once.
 pub(super) fn program() -> Result<PathBuf> {
     let build = |new: &Path| {
-        eprintln!("building {CRATE} {VERSION}, which takes some minutes and is kept ...");
         let rustup = ["toolchain", "install", TOOLCHAIN, "--profile", "minimal", "--no-self-update"];
         run(Command::new("rustup").args(rustup)).context(|| format!("Rust {TOOLCHAIN} for {CRATE}"))?;
         let mut cargo = Command::new("rustup");
@@ -43,7 +46,7 @@ pub(super) fn program() -> Result<PathBuf> {
 
 /// What it is built with.
 pub(super) fn missing_packages() -> Vec<&'static str> {
-    if cached::dir().is_ok_and(|cache| cache.join(folder()).exists()) {
+    if is_prepared() {
         return Vec::new();
     }
     [("cmake", "cmake"), ("c++", "g++")]

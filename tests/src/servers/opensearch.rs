@@ -47,9 +47,17 @@ pub(super) fn missing_packages() -> Vec<&'static str> {
     if java().is_some() { Vec::new() } else { vec![PACKAGE] }
 }
 
+fn folder() -> String {
+    let texts: Vec<&str> = FILES.iter().flat_map(|(name, text)| [*name, *text]).collect();
+    format!("opensearch-{:016x}", cached::fnv(&texts))
+}
+
+pub(super) fn is_prepared() -> bool {
+    cached::has(&folder())
+}
+
 /// The folder of the prepared node, made if it is not there yet; several processes may ask at once.
 pub(super) fn prepared() -> Result<PathBuf> {
-    let texts: Vec<&str> = FILES.iter().flat_map(|(name, text)| [*name, *text]).collect();
     let prepare = |new: &Path| {
         // It downloads with apt, of which there must be one at a time.
         let _apt = super::install_lock()?;
@@ -64,7 +72,7 @@ pub(super) fn prepared() -> Result<PathBuf> {
         let path = std::env::join_paths(bin.chain(std::env::split_paths(&path)))?;
         run(Command::new("bash").arg(from.path().join(SCRIPT)).current_dir(new).env("PATH", path)).map(drop)
     };
-    cached::folder(&format!("opensearch-{:016x}", cached::fnv(&texts)), prepare)
+    cached::folder(&folder(), prepare)
 }
 
 /// What it tells at its root; the two tell themselves apart by the distribution.

@@ -15,11 +15,11 @@ use super::launch::{advice, find};
 use super::private::{Private, private};
 use super::recipe::{Place, Recipe, host};
 use super::wire::{Stream, tcp};
-use super::{Kind, UNKNOWN};
+use super::{Kind, UNKNOWN, pgbouncer};
 use crate::error::{Context, Error, Result};
 use crate::need::Unavailable;
 
-const USER: &str = "postgres";
+pub(super) const USER: &str = "postgres";
 const PACKAGE: &str = "postgresql-15";
 
 /// A program of the server: from the folder of the version that the tests are for, or else the newest one's, or else
@@ -40,11 +40,12 @@ fn needed(name: &str) -> Result<PathBuf> {
 
 pub(super) fn missing_packages() -> Vec<&'static str> {
     let all = ["postgres", "initdb", "psql"].iter().all(|name| program(name).is_some());
-    if all { Vec::new() } else { vec![PACKAGE] }
+    let own = (!all).then_some(PACKAGE);
+    own.into_iter().chain(pgbouncer::missing_package()).collect()
 }
 
 /// User and group that it must run as, for it refuses to be root.
-fn account() -> Result<Option<(u32, u32)>> {
+pub(super) fn account() -> Result<Option<(u32, u32)>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
@@ -54,10 +55,16 @@ fn account() -> Result<Option<(u32, u32)>> {
     ids.map(Some).ok_or_else(|| Error::new(format!("there is no user {USER}, which its package makes")))
 }
 
-fn run_as(command: &mut Command, account: Option<(u32, u32)>) {
+pub(super) fn run_as(command: &mut Command, account: Option<(u32, u32)>) {
     if let Some((user, group)) = account {
         command.uid(user).gid(group);
     }
+}
+
+/// Makes it the property of whom the server runs as.
+pub(super) fn give(path: &Path, account: Option<(u32, u32)>) -> Result<()> {
+    let Some((user, group)) = account else { return Ok(()) };
+    chown(path, Some(user), Some(group)).context(|| path.display().to_string())
 }
 
 /// The version, as the server tells it to every client that connects.
@@ -78,7 +85,7 @@ pub(super) fn ask(address: &Address) -> Result<String> {
     Ok(told.split_whitespace().next().unwrap_or(UNKNOWN).to_owned())
 }
 
-fn greet(stream: &mut dyn Stream, user: &str, database: &str) -> Result<String> {
+pub(super) fn greet(stream: &mut dyn Stream, user: &str, database: &str) -> Result<String> {
     let mut body = 196_608_u32.to_be_bytes().to_vec();
     for text in ["user", user, "database", database, ""] {
         body.extend_from_slice(text.as_bytes());
@@ -177,19 +184,15 @@ impl Recipe for PostgresOptions {
 
     fn prepare(&self, place: Place<'_>) -> Result<()> {
         let account = account()?;
-        let give = |path: &Path| match account {
-            Some((user, group)) => chown(path, Some(user), Some(group)).context(|| path.display().to_string()),
-            None => Ok(()),
-        };
         std::fs::set_permissions(place.dir, std::fs::Permissions::from_mode(0o700))?;
-        give(place.dir)?;
+        give(place.dir, account)?;
         let data = place.dir.join("data");
         let words = place.dir.join("password");
         let mut command = Command::new(needed("initdb")?);
         command.arg("-D").arg(&data).args(["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         if let Some(password) = &self.password {
             std::fs::write(&words, format!("{password}\n"))?;
-            give(&words)?;
+            give(&words, account)?;
             command.arg("--pwfile").arg(&words);
         }
         run_as(&mut command, account);
@@ -208,7 +211,7 @@ impl Recipe for PostgresOptions {
                 let file = data.join(name);
                 std::fs::copy(from, &file)?;
                 std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
-                give(&file)?;
+                give(&file, account)?;
             }
         }
         Ok(())

@@ -36,7 +36,8 @@ impl<R: Recipe> fmt::Debug for Private<R> {
 
 /// Starts a server of one's own on a free loopback port, and waits until it answers.
 pub(super) fn private<R: Recipe>(recipe: R) -> Result<Private<R>, Unavailable> {
-    let name = recipe.kind().name();
+    let name = recipe.name();
+    check_skip(recipe.kind().name())?;
     check_skip(name)?;
     Ok(Private::new(recipe).context(|| format!("a private {name}"))?)
 }
@@ -47,7 +48,7 @@ impl<R: Recipe> Private<R> {
         let dir = tempfile::Builder::new().prefix("kv-").tempdir()?;
         let certs = recipe.wants_certs().then(Certs::generate).transpose()?;
         let server = Server {
-            name: recipe.kind().name().into(),
+            name: recipe.name().into(),
             version: String::new(),
             url: String::new(),
             host: "127.0.0.1".into(),

@@ -25,6 +25,11 @@ pub trait Recipe: Send + Sync {
     /// What kind it makes.
     fn kind(&self) -> Kind;
 
+    /// As errors and `KV_SKIP` name it.
+    fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
     /// Whether it listens on TCP.
     fn wants_port(&self) -> bool {
         true

@@ -1,4 +1,4 @@
-//! The contract suite of both crates.
+//! The contract suite of both crates, on the server and through a pooler in transaction mode.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -7,21 +7,38 @@ use kv_core::Name;
 use kv_core::formats::postgres;
 use kv_tests::need;
 use kv_tests::proxies::Proxies;
+use kv_tests::servers::{PgbouncerOptions, Private, private_pgbouncer};
 
 use crate::server::{self, Server};
+
+/// The connections of the pooler to the server: fewer than a store has to the pooler.
+const POOLED: usize = 3;
 
 /// A server, and a proxy for each space, by which its stores are cut off. Each space is a table.
 #[derive(Debug)]
 struct Backend {
     server: Server,
+    /// What stands between the server and the proxies, if anything does.
+    pooler: Option<Private<PgbouncerOptions>>,
     proxies: Proxies,
     spaces: Mutex<HashSet<String>>,
 }
 
+/// Where the proxies lead.
+fn upstream<'a>(server: &'a Server, pooler: Option<&'a Private<PgbouncerOptions>>) -> &'a kv_tests::servers::Server {
+    pooler.map_or(server, Private::server)
+}
+
 impl Backend {
-    fn new() -> Option<Self> {
+    fn new(pooled: bool) -> Option<Self> {
         let server = need(server::postgres())?;
-        Some(Self { proxies: Proxies::new(&server.host, server.port), server, spaces: Mutex::default() })
+        let pooler = match pooled {
+            true => Some(need(private_pgbouncer(PgbouncerOptions::new(&server, POOLED)))?),
+            false => None,
+        };
+        let upstream = upstream(&server, pooler.as_ref());
+        let proxies = Proxies::new(&upstream.host, upstream.port);
+        Some(Self { server, pooler, proxies, spaces: Mutex::default() })
     }
 
     /// The port by which a store of this space reaches the server.
@@ -61,7 +78,7 @@ impl Drop for Backend {
 
 /// One flavour's subject.
 macro_rules! subject {
-    ($library:ident, [$($async_trait:meta)?], [$($async:ident)?]) => {
+    ($library:ident, $pooled:literal, [$($async_trait:meta)?], [$($async:ident)?]) => {
         use $library::Kv;
         use $library::contract::{Setting, Subject};
         use $library::stores::{PostgresOptions, PostgresStore};
@@ -74,9 +91,10 @@ macro_rules! subject {
         $(#[$async_trait])?
         impl Subject for Remote {
             fn open(&self, setting: &Setting) -> Kv {
-                let options = PostgresOptions::from_url(&self.0.server.url).unwrap();
+                let options = PostgresOptions::from_url(&upstream(&self.0.server, self.0.pooler.as_ref()).url).unwrap();
                 let options = options.with_host("127.0.0.1").with_port(self.0.port(&setting.space));
                 let options = options.with_table(&*setting.space).with_pool_size(8);
+                let options = options.with_transaction_pooler($pooled);
                 Kv::new(setting.apply(PostgresStore::with_options(options).unwrap()))
             }
 
@@ -89,7 +107,7 @@ macro_rules! subject {
             }
         }
 
-        $library::contract_tests!(match Backend::new() {
+        $library::contract_tests!(match Backend::new($pooled) {
             Some(backend) => Remote(backend),
             None => return,
         });
@@ -97,9 +115,17 @@ macro_rules! subject {
 }
 
 mod blocking {
-    subject!(kv_sync, [], []);
+    subject!(kv_sync, false, [], []);
 }
 
 mod awaiting {
-    subject!(kv_async, [async_trait::async_trait], [async]);
+    subject!(kv_async, false, [async_trait::async_trait], [async]);
+}
+
+mod blocking_pooled {
+    subject!(kv_sync, true, [], []);
+}
+
+mod awaiting_pooled {
+    subject!(kv_async, true, [async_trait::async_trait], [async]);
 }

@@ -9,6 +9,7 @@ mod clients;
 mod contract;
 mod faults;
 mod interop;
+mod pooler;
 mod records;
 mod server;
 mod setup;

@@ -18,7 +18,7 @@ fn setup(table: &TestTable) -> Setup {
 #[test]
 fn jsonb_keeps_what_is_said_to_be_exact() {
     let Some(server) = need(postgres()) else { return };
-    let url = server.url;
+    let url = server.url.clone();
     let work = move || {
         let mut client = ::postgres::Client::connect(&url, ::postgres::NoTls).unwrap();
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));

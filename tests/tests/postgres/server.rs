@@ -4,15 +4,19 @@ use kv_tests::Unavailable;
 
 /// A server that answers.
 #[derive(Clone, Debug)]
-pub(crate) struct Server {
-    pub(crate) url: String,
-    pub(crate) host: String,
-    pub(crate) port: u16,
+pub(crate) struct Server(kv_tests::servers::Server);
+
+impl std::ops::Deref for Server {
+    type Target = kv_tests::servers::Server;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 /// The shared PostgreSQL.
 pub(crate) fn postgres() -> Result<Server, Unavailable> {
-    kv_tests::servers::postgres().map(|found| Server { url: found.url, host: found.host, port: found.port })
+    kv_tests::servers::postgres().map(Server)
 }
 
 impl Server {

@@ -108,6 +108,14 @@ fn refused(code: &str, message: &str) -> Error {
         "55P03" => plain(ErrorKind::Timeout, "a lock was not free in time"),
         "57P01" | "57P02" => plain(ErrorKind::Connection, "the server is going down, or ended the connection"),
         "57P03" | "53300" => plain(ErrorKind::Connection, "the server is not ready"),
+        // What a pooler says to a start-up that it does not pass on, and what a session says that others work in too.
+        "08P01" if message.contains("startup parameter") => {
+            plain(ErrorKind::Configuration, "a pooler, most likely, which needs `with_transaction_pooler(true)`")
+        }
+        "26000" | "42P05" => {
+            let what = "others use the session, as behind a pooler, which needs `with_transaction_pooler(true)`";
+            plain(ErrorKind::Configuration, what)
+        }
         "40001" | "40P01" => plain(ErrorKind::Contended, "another transaction was in the way"),
         "53100" | "53200" => plain(ErrorKind::Full, "the server is out of disk or memory"),
         "54000" | "54001" => plain(ErrorKind::TooLarge, "the record is larger than the server takes"),
@@ -138,6 +146,8 @@ mod tests {
             ("57P03", ErrorKind::Connection, true),
             ("57P01", ErrorKind::Connection, true),
             ("08006", ErrorKind::Connection, true),
+            ("08P01", ErrorKind::Connection, true),
+            ("42P05", ErrorKind::Configuration, false),
             ("57014", ErrorKind::Timeout, true),
             ("40001", ErrorKind::Contended, true),
             ("40P01", ErrorKind::Contended, true),
@@ -151,6 +161,7 @@ mod tests {
             let error = refused(code, "words");
             assert_eq!((error.kind(), error.is_retryable()), (kind, retryable), "{code}: {error}");
         }
+        assert_eq!(refused("08P01", "unsupported startup parameter: options").kind(), ErrorKind::Configuration);
         assert!(!refused("22P02", "hunter2").to_string().contains("hunter2"));
     }
 

@@ -209,7 +209,9 @@ impl PostgresOptions {
 
     /// Whether there is a pooler in transaction mode (`PgBouncer`, say) between the store and the server. Then no statement
     /// is prepared under a name and no session is set up: every statement is parsed anew, and takes no round trip more. The
-    /// server's own `statement_timeout` and isolation level hold; the latter must be `read committed`.
+    /// server's own `statement_timeout` and isolation level hold; the latter must be `read committed`. Without this, such a
+    /// pooler refuses the connection or loses the statements, and calls fail with
+    /// [`ErrorKind::Configuration`](kv_core::ErrorKind::Configuration).
     #[must_use]
     pub fn with_transaction_pooler(mut self, pooler: bool) -> Self {
         self.pooler = pooler;

@@ -68,13 +68,20 @@ fn bring_up(kind: Kind) -> Result<()> {
         eprintln!("SKIPPED {} (KV_SKIP)", kind.name());
         return Ok(());
     }
-    if servers::external(kind)?.is_some() || !kind.is_ours() || servers::shared(kind).is_ok() {
+    if servers::external(kind)?.is_some() || !kind.is_ours() {
         return Ok(());
+    }
+    if servers::shared(kind).is_ok() {
+        // What tests start for themselves may need more than the shared one does.
+        return install::install(kind);
     }
     // One that is recorded but does not answer, or is not ours any more.
     servers::stop_shared(kind)?;
     install::install(kind)?;
-    kind.prepare()?;
+    if !kind.is_prepared() {
+        eprintln!("preparing {}, which may take minutes, and is kept ...", kind.name());
+        kind.prepare()?;
+    }
     servers::start_shared(kind).map(drop)
 }
 
