@@ -281,3 +281,55 @@ fn heads_come_without_values() {
         side.destroy().unwrap();
     });
 }
+
+/// Before 8.0 there is no `bulkWrite`: the first batch of deletes meets that, and none after it.
+#[test]
+fn servers_before_8_0_delete_many_in_two_steps() {
+    let Some(server) = need(private_mongodb(MongodbOptions::new().in_memory())) else { return };
+    let admin = mongodb::sync::Client::with_uri_str(server.url()).unwrap().database("admin");
+    let lack = doc! { "failCommands": ["bulkWrite"], "errorCode": 59 };
+    admin.run_command(doc! { "configureFailPoint": "failCommand", "mode": "alwaysOn", "data": lack }).run().unwrap();
+    let proxy = proxied(server.server());
+    each(&behind(&proxy, "old"), |side| {
+        let (keys, plain) = (names(4), PutOptions::default());
+        side.put_many(&keys, &plain).unwrap();
+        side.put_ttl("ended", 1, Duration::from_millis(1)).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        for trips in [3, 2] {
+            proxy.reset();
+            let some = ["k0", "absent", "ended", "k1", "k0"].map(str::to_owned);
+            assert_eq!(side.delete_many(&some).unwrap(), 2, "{}", side.name());
+            assert_eq!(proxy.counts().round_trips, trips);
+            let left = side.all_keys("default_collection").unwrap();
+            assert_eq!(left, ["k2", "k3"]);
+            side.put_many(&keys, &plain).unwrap();
+        }
+        proxy.reset();
+        assert_eq!(side.delete_many(&["absent".to_owned()]).unwrap(), 0);
+        assert_eq!(proxy.counts().round_trips, 1, "nothing was found, so nothing is deleted");
+        side.clear("default_collection").unwrap();
+    });
+}
+
+/// A collection that somebody drops comes back with the next write, and its indexes within a minute.
+#[test]
+#[ignore = "takes minutes: just test-slow"]
+fn indexes_come_back_after_a_drop() {
+    let Some(server) = need(servers::mongodb()) else { return };
+    let setup = Setup::of(&server, "dropped");
+    let unique = || {
+        let indexes = collection(&server, &setup, "default_collection").list_indexes().run().unwrap();
+        indexes.filter(|index| index.as_ref().unwrap().options.as_ref().unwrap().unique == Some(true)).count()
+    };
+    each(&setup, |side| {
+        side.put("k", 1).unwrap();
+        assert_eq!(unique(), 1);
+        collection(&server, &setup, "default_collection").drop().run().unwrap();
+        side.put("k", 2).unwrap();
+        assert_eq!((unique(), side.get("k").unwrap()), (0, Some(2)));
+        std::thread::sleep(Duration::from_secs(61));
+        side.put("k", 3).unwrap();
+        assert_eq!((unique(), side.get("k").unwrap()), (1, Some(3)));
+        side.destroy().unwrap();
+    });
+}
