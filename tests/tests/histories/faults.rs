@@ -30,13 +30,13 @@ pub(crate) fn disturb(proxy: &Proxy, end: Instant) {
     super::undisturbed(end);
 }
 
-/// Restarts the server again and again, every other time after it was killed, until shortly before the end.
-pub(crate) fn restart(server: &mut Server, end: Instant) {
-    let mut kill = true;
+/// Restarts the server again and again, if it may be, every other time after it was killed, until shortly before the end.
+pub(crate) fn restart(server: &mut Server, may_kill: bool, end: Instant) {
+    let mut kill = may_kill;
     loop {
         std::thread::sleep(Duration::from_millis(700));
         server.restart(kill);
-        kill = !kill;
+        kill = may_kill && !kill;
         if Instant::now() + Duration::from_secs(2) > end {
             break;
         }

@@ -84,11 +84,11 @@ fn on_a_bad_line(place: &Place, server: &Server, length: Length) {
     assert!(proxy.counts().cuts > 0, "{}: no connection was cut", place.name);
 }
 
-/// While the server is stopped, killed and started again.
+/// While the server is stopped, killed where what was read stands, and started again.
 fn over_restarts(place: &Place, server: &mut Server, length: Length) {
     let plan = Plan::new(Flavours::Both, length.together).with_faults();
     let at = server.url.clone();
-    let restarts = |end| faults::restart(server, end);
+    let restarts = |end| faults::restart(server, !place.reads_early, end);
     run(place, &at, "Both, over restarts", &plan, restarts);
 }
 

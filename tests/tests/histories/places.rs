@@ -11,6 +11,8 @@ pub(crate) struct Place {
     blocking: fn(&str) -> kv_sync::Kv,
     awaiting: fn(&str) -> kv_async::Kv,
     start: fn() -> Option<Server>,
+    /// Whether a read may see a write that is not acknowledged yet, and that is gone if the server is killed just then.
+    pub(crate) reads_early: bool,
 }
 
 /// What a store stands on.
@@ -103,7 +105,7 @@ macro_rules! place {
         fn start() -> Option<Server> {
             $start
         }
-        Place { name: $name, blocking, awaiting, start }
+        Place { name: $name, blocking, awaiting, start, reads_early: false }
     }};
 }
 
@@ -132,8 +134,11 @@ pub(crate) const MONGODB: Place = place!(
     private!(servers::private_mongodb(servers::MongodbOptions::new()))
 );
 
-pub(crate) const OPENSEARCH: Place = place!(
-    "OpenSearch",
-    |library, at| library::stores::OpenSearchStore::connect(at).unwrap(),
-    private!(servers::private_opensearch(servers::OpensearchOptions::new()))
-);
+pub(crate) const OPENSEARCH: Place = Place {
+    reads_early: true,
+    ..place!(
+        "OpenSearch",
+        |library, at| library::stores::OpenSearchStore::connect(at).unwrap(),
+        private!(servers::private_opensearch(servers::OpensearchOptions::new()))
+    )
+};
