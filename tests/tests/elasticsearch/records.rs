@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kv_core::{ErrorKind, KeyFilter, PutOptions, Value};
+use kv_core::{ErrorKind, KeyFilter, ManualClock, PutOptions, Value};
 use kv_tests::need;
 use serde_json::json;
 
@@ -179,6 +179,40 @@ fn an_index_of_python_s_is_used_as_it_is() {
         assert!(ask!(side, "c", put_if_revision("k", &1, &before)).unwrap().is_none());
         assert_eq!(ask!(side, "c", delete_many(&["k", "l", "k"])).unwrap(), 2);
         server.ask("DELETE", &format!("/{index}"), "");
+    });
+}
+
+#[test]
+fn what_python_wrote_ends_to_the_microsecond() {
+    let Some(server) = need(opensearch()) else { return };
+    let space = Space::new(&server, "");
+    let index = format!("{}-c", space.prefix);
+    let clock = ManualClock::new("2030-01-01T00:00:00.000450Z".parse().unwrap());
+    let setup = Setup { clock: Some(clock), ..Setup::new(&server.url, &space.prefix) };
+    let mapping = json!({"mappings": {"properties": {
+        "collection": {"type": "keyword"}, "key": {"type": "keyword"}, "expires_at": {"type": "date"},
+    }}});
+    assert_eq!(server.ask("PUT", &format!("/{index}"), &mapping.to_string()).0, 200);
+    for (key, end) in [
+        ("a before", "2029-12-31T23:59:59.999999"),
+        ("b in the same millisecond", "2030-01-01T00:00:00.000001"),
+        ("c now", "2030-01-01T00:00:00.000450"),
+        ("d soon", "2030-01-01T00:00:00.000451"),
+        ("e later", "2030-01-01T00:00:00.001000"),
+    ] {
+        let end = format!("{end}+00:00");
+        let theirs = json!({"collection": "c", "key": key, "expires_at": end, "value": {"flat": {}}, "version": 1});
+        server.write(&index, key, &theirs.to_string());
+    }
+    each(&setup, |side| {
+        let live = ["d soon", "e later"];
+        assert_eq!(ask!(side, "c", all_keys(&KeyFilter::all())).unwrap(), live);
+        assert_eq!(ask!(side, "c", count(&KeyFilter::all())).unwrap(), 2, "{}", side.name());
+        assert_eq!(ask!(side, "c", count(&KeyFilter::starting_with("b"))).unwrap(), 0);
+        assert_eq!(ask!(side, "c", count(&KeyFilter::starting_with("d"))).unwrap(), 1);
+        for key in ["a before", "b in the same millisecond", "c now", live[0], live[1]] {
+            assert_eq!(ask!(side, "c", exists(key)).unwrap(), live.contains(&key), "{key}");
+        }
     });
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kv_core::ManualClock;
+
 use crate::side::Make;
 
 #[derive(Clone, Debug)]
@@ -12,13 +14,15 @@ pub(crate) struct Setup {
     pub ca: Option<Vec<u8>>,
     pub timeout: Duration,
     pub is_elasticsearch: bool,
+    pub clock: Option<ManualClock>,
 }
 
 impl Setup {
     pub(crate) fn new(url: impl Into<String>, prefix: &str) -> Self {
         let urls = vec![url.into()];
         let timeout = Duration::from_secs(30);
-        Self { urls, prefix: prefix.to_owned(), api_key: None, ca: None, timeout, is_elasticsearch: false }
+        let (prefix, is_elasticsearch) = (prefix.to_owned(), false);
+        Self { urls, prefix, api_key: None, ca: None, timeout, is_elasticsearch, clock: None }
     }
 
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
@@ -44,7 +48,11 @@ macro_rules! store {
         if setup.is_elasticsearch {
             $krate::Kv::new($krate::stores::ElasticsearchStore::with_options(options).unwrap())
         } else {
-            $krate::Kv::new($krate::stores::OpenSearchStore::with_options(options).unwrap())
+            let store = $krate::stores::OpenSearchStore::with_options(options).unwrap();
+            match &setup.clock {
+                Some(clock) => $krate::Kv::new(store.with_clock(clock.clone())),
+                None => $krate::Kv::new(store),
+            }
         }
     }};
 }

@@ -1,8 +1,11 @@
 //! How many requests each operation takes.
 
-use kv_core::{DeleteOutcome, KeyFilter, ListOptions, PutOptions};
+use std::time::Duration;
+
+use kv_core::{DeleteOutcome, KeyFilter, ListOptions, Metadata, PutOptions, TimeLeft, ValueRef};
 use kv_tests::need;
 use kv_tests::proxy::Proxy;
+use serde_json::json;
 
 use crate::server::{Space, opensearch};
 use crate::setup::Setup;
@@ -68,6 +71,56 @@ fn an_operation_takes_one() {
         ask!(side, "c", put_many(&large, &PutOptions::default())).unwrap();
         one("put_many of 20 MiB", 3);
         ask_store!(side, destroy()).unwrap();
+    });
+}
+
+#[test]
+fn a_head_is_read_without_its_value() {
+    let Some(server) = need(opensearch()) else { return };
+    let space = Space::new(&server, "");
+    let proxy = Proxy::start((&*server.host, server.port)).unwrap();
+    let setup = Setup::new(format!("http://127.0.0.1:{}", proxy.port()), &space.prefix);
+    let long = "x".repeat(1 << 20);
+    let notes = Metadata::new().with("a.b", "c").with("value", "kept").with("", "too");
+    let options = PutOptions::ttl(Duration::from_secs(100)).with_metadata(notes.clone());
+    each(&setup, |side| {
+        ask!(side, "c", put_with("object", &json!({"long": long}), &options)).unwrap();
+        ask!(side, "c", put_with("text", &long, &options)).unwrap();
+        let bytes = ValueRef::Bytes(long.as_bytes());
+        ask!(side, "c", put_value("bytes", bytes, &options)).unwrap();
+        let keys = ["object", "text", "bytes"];
+        proxy.reset();
+        for key in keys {
+            assert!(ask!(side, "c", exists(key)).unwrap());
+            assert!(matches!(ask!(side, "c", ttl(key)).unwrap(), Some(TimeLeft::For(_))));
+            assert_eq!(ask!(side, "c", metadata(key)).unwrap(), Some(notes.clone()), "{}: {key}", side.name());
+        }
+        assert!(ask!(side, "c", ttl_many(&keys)).unwrap().into_iter().all(|left| left.unwrap().is_some()));
+        let heads = proxy.reset();
+        assert!(heads.to_client < 10_000, "{}: {} bytes", side.name(), heads.to_client);
+        ask!(side, "c", get_entry("text")).unwrap().unwrap();
+        assert!(proxy.reset().to_client > 1 << 20, "and whole");
+    });
+}
+
+#[test]
+fn deletes_in_an_index_of_python_s_take_two() {
+    let Some(server) = need(opensearch()) else { return };
+    let space = Space::new(&server, "");
+    let proxy = Proxy::start((&*server.host, server.port)).unwrap();
+    let mapping = json!({"mappings": {"properties": {"collection": {"type": "keyword"}, "key": {"type": "keyword"}}}});
+    let (status, _) = server.ask("PUT", &format!("/{}-c", space.prefix), &mapping.to_string());
+    assert_eq!(status, 200);
+    let items: Vec<_> = (0..100).map(|number| (format!("k{number}"), number)).collect();
+    let mut keys: Vec<_> = items.iter().map(|(key, _)| key.clone()).collect();
+    keys.extend(["k7".to_owned(), "nothing".to_owned()]);
+    each(&Setup::new(format!("http://127.0.0.1:{}", proxy.port()), &space.prefix), |side| {
+        ask!(side, "c", put_many(&items, &PutOptions::default())).unwrap();
+        proxy.reset();
+        assert!(ask!(side, "c", delete("k0")).unwrap());
+        assert_eq!(proxy.reset().round_trips, 2, "{}: delete", side.name());
+        assert_eq!(ask!(side, "c", delete_many(&keys)).unwrap(), 99);
+        assert_eq!(proxy.reset().round_trips, 2, "{}: delete_many", side.name());
     });
 }
 

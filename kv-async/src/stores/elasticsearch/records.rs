@@ -7,24 +7,23 @@ use std::collections::HashMap;
 use kv_core::formats::elasticsearch::{
     Bulk, Done, Form, Found, Looked, Refusal, State, Step, bulk, bulk_answer, found, mget, redirect,
 };
-use kv_core::{DeleteOutcome, Entry, ErrorKind, Name, Record, Result, ValueRef, Written};
+use kv_core::{Entry, ErrorKind, Name, Record, Result, ValueRef, Written};
 
 use super::failure::step_refused;
 use super::{ElasticsearchDriver, unexpected};
 use crate::attempts::Attempts;
-use crate::driver::Context;
 use crate::within::{Effect, Within};
 
 /// A request is sent when its body has so many bytes: the server takes 100 MB, and what stands before it often less.
 const MOST_BYTES: usize = 8 << 20;
 /// And when it is about so many records.
-const MOST_RECORDS: usize = 5_000;
+pub(super) const MOST_RECORDS: usize = 5_000;
 
-type Steps = Vec<(Step, Option<Looked>)>;
+pub(super) type Steps = Vec<(Step, Option<Looked>)>;
 
 impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
-    /// What stands under these keys.
-    pub(super) async fn find(&self, collection: &str, keys: &[&str], within: Within) -> Result<Vec<Found>> {
+    /// What stands under these keys, of a head without the value.
+    pub(super) async fn find(&self, collection: &str, keys: &[&str], head: bool, within: Within) -> Result<Vec<Found>> {
         let Some(place) = self.place_to_read(collection, within).await? else {
             return Ok(keys.iter().map(|_| Found::Missing).collect());
         };
@@ -32,8 +31,8 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let mut size = MOST_RECORDS;
         while all.len() < keys.len() {
             let part = &keys[all.len()..keys.len().min(all.len() + size)];
-            match self.ask(&mget(&place.index, part), Effect::Read, within).await {
-                Ok(response) => all.extend(found(&response.body, collection, part)?),
+            match self.ask(&mget(&place.index, part, head), Effect::Read, within).await {
+                Ok(response) => all.extend(found(&response.body, collection, part, head)?),
                 // Fewer of them may fit into an answer.
                 Err(error) if error.kind() == ErrorKind::TooLarge && part.len() > 1 => size = part.len() / 2,
                 Err(error) => return Err(error),
@@ -45,8 +44,8 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         Ok(all)
     }
 
-    pub(super) async fn find_one(&self, name: Name<'_>, within: Within) -> Result<Found> {
-        self.find(name.collection, &[name.key], within).await?.pop().ok_or_else(unexpected)
+    pub(super) async fn find_one(&self, name: Name<'_>, head: bool, within: Within) -> Result<Found> {
+        self.find(name.collection, &[name.key], head, within).await?.pop().ok_or_else(unexpected)
     }
 
     /// Does these steps; `None` if the collection has no index, and none is to be made.
@@ -177,86 +176,6 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         }
         Ok(refused)
     }
-
-    /// Removes a record, whatever its state.
-    pub(super) async fn remove(&self, name: Name<'_>, cx: Context<'_>, within: Within) -> Result<DeleteOutcome> {
-        let Some(place) = self.place_to_write(name.collection, false, within).await? else {
-            return Ok(DeleteOutcome::Missing);
-        };
-        if place.is_shared {
-            return self.remove_carefully(name, cx, within).await;
-        }
-        let mut steps = Bulk::default();
-        steps.look(name.key);
-        steps.delete(name.key, None);
-        let Some(answers) = self.run(name.collection, steps, Effect::Change, false, within).await? else {
-            return Ok(DeleteOutcome::Missing);
-        };
-        let mut answers = answers.into_iter();
-        let was_live = was_live(answers.next(), answers.next(), name, cx)?;
-        Ok(if was_live { DeleteOutcome::Deleted } else { DeleteOutcome::Missing })
-    }
-
-    /// Removes a record only if it is of that name.
-    async fn remove_carefully(&self, name: Name<'_>, cx: Context<'_>, within: Within) -> Result<DeleteOutcome> {
-        let mut attempts = Attempts::default();
-        loop {
-            let (state, was_live) = match self.find_one(name, within).await? {
-                Found::Entry(_, state) => (state, !cx.has_ended(state.expires)),
-                Found::Damaged(_, state) => (state, true),
-                Found::Missing | Found::NoIndex => return Ok(DeleteOutcome::Missing),
-                Found::Refused(refusal) => return Err(step_refused(&refusal)),
-                _ => return Err(unexpected()),
-            };
-            let mut steps = Bulk::default();
-            steps.delete(name.key, Some(state));
-            let answers = self.run(name.collection, steps, Effect::Change, false, within).await?;
-            match answers.map_or(Ok(Step::Missing), |answers| last(Some(answers)))? {
-                Step::Done(_) if was_live => return Ok(DeleteOutcome::Deleted),
-                Step::Done(_) | Step::Missing => return Ok(DeleteOutcome::Missing),
-                Step::Refused(refusal) => return Err(step_refused(&refusal)),
-                _ => attempts.pause().await?,
-            }
-        }
-    }
-
-    pub(super) async fn remove_many(
-        &self,
-        collection: &str,
-        keys: &[&str],
-        cx: Context<'_>,
-    ) -> Result<Vec<Result<bool>>> {
-        let within = Within::new(cx.timeout);
-        let Some(place) = self.place_to_write(collection, false, within).await? else {
-            return Ok(keys.iter().map(|_| Ok(false)).collect());
-        };
-        let mut removed = Vec::with_capacity(keys.len());
-        if place.is_shared {
-            for key in keys {
-                let outcome = self.remove_carefully(Name::new(collection, key), cx, within).await;
-                removed.push(outcome.map(|outcome| outcome == DeleteOutcome::Deleted));
-            }
-            return Ok(removed);
-        }
-        for part in keys.chunks(MOST_RECORDS) {
-            let mut steps = Bulk::default();
-            for key in part {
-                steps.look(key);
-                steps.delete(key, None);
-            }
-            match self.run(collection, steps, Effect::Change, false, within).await {
-                Ok(Some(answers)) => {
-                    let mut answers = answers.into_iter();
-                    let mut one = |key: &&str| was_live(answers.next(), answers.next(), Name::new(collection, key), cx);
-                    removed.extend(part.iter().map(&mut one));
-                }
-                Ok(None) => removed.extend(part.iter().map(|_| Ok(false))),
-                Err(error) if part.len() < keys.len() => removed.extend(part.iter().map(|_| Err(error.repeated()))),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(removed)
-    }
 }
 
 /// The entry that was found.
@@ -282,27 +201,4 @@ pub(super) fn last(steps: Option<Steps>) -> Result<Step> {
 /// Whether a record that was refused may be taken as text.
 pub(super) fn may_be_text(refusal: &Refusal, form: Form, record: &Record<'_>) -> bool {
     refusal.is_of_document() && form == Form::Plain && matches!(record.value, ValueRef::Json(_))
-}
-
-/// Whether a look and the delete after it removed a live record.
-fn was_live(
-    look: Option<(Step, Option<Looked>)>,
-    delete: Option<(Step, Option<Looked>)>,
-    name: Name<'_>,
-    cx: Context<'_>,
-) -> Result<bool> {
-    let (Some((look, looked)), Some((delete, _))) = (look, delete) else { return Err(unexpected()) };
-    let deleted = match delete {
-        Step::Done(deleted) => deleted,
-        Step::Missing => return Ok(false),
-        Step::Refused(refusal) if refusal.is_missing_index() => return Ok(false),
-        Step::Refused(refusal) => return Err(step_refused(&refusal)),
-        _ => return Err(unexpected()),
-    };
-    let (Step::Done(seen), Some(looked)) = (look, looked) else {
-        // It was written between the look and the delete, and so it was live.
-        return Ok(true);
-    };
-    let is_same = deleted.version == seen.version + 1;
-    Ok(!is_same || looked.is_of(name) && !cx.has_ended(looked.expires))
 }

@@ -15,6 +15,7 @@ use crate::managed::Managed;
 use crate::within::{Effect, Within};
 
 mod conditional;
+mod deletes;
 mod failure;
 mod listing;
 mod options;
@@ -61,7 +62,9 @@ const MAX_VALUE_BYTES: u64 = 14 << 20;
 /// with its mapping. An empty index stays: the server numbers writes by index, and conditional writes go by those numbers.
 /// Do not drop an index of a store in use: a conditional write that knew the old one could be fooled by the new.
 ///
-/// Expiry is judged by this process's clock, to the microsecond. The server frees nothing by itself: [`cull`] does.
+/// Expiry is judged by this process's clock, to the microsecond. Only what [`clear`] counts, and whether a collection is
+/// listed, goes for Python's records by the millisecond, which is all that the server's dates have. The server frees
+/// nothing by itself: [`cull`] does.
 ///
 /// # Round trips
 ///
@@ -73,6 +76,8 @@ const MAX_VALUE_BYTES: u64 = 14 << 20;
 /// * a value that the server refuses as an object (double names, more than a thousand levels, numbers of a thousand
 ///   digits): two, since it is then sent as text;
 /// * deletes in an index that Python made: two, since another collection's record could stand there.
+///
+/// What needs no value (`exists`, `ttl`, `metadata`) does not read it.
 ///
 /// Reads by key see every write. Searches see what was written before the server's last refresh: so the first page of a
 /// listing, `count`, `clear` and `cull` ask for one, which is a request more. Nothing else does.
@@ -89,6 +94,7 @@ const MAX_VALUE_BYTES: u64 = 14 << 20;
 /// [`Error::outcome_unknown`](kv_core::Error::outcome_unknown). 429 and 503 are worth a retry, and tell for how long to
 /// wait. The most bytes of a value are 14 MiB.
 ///
+/// [`clear`]: crate::Collection::clear
 /// [`cull`]: crate::Kv::cull
 pub type ElasticsearchStore = Managed<ElasticsearchDriver>;
 
@@ -224,18 +230,18 @@ impl<const OPEN: bool> Driver for ElasticsearchDriver<OPEN> {
         self.check(Within::new(None)).await
     }
 
-    async fn get(&self, name: Name<'_>, _head: bool, call: &CallOptions) -> Result<Option<Entry>> {
-        records::entry(self.find_one(name, Within::new(call.timeout)).await?)
+    async fn get(&self, name: Name<'_>, head: bool, call: &CallOptions) -> Result<Option<Entry>> {
+        records::entry(self.find_one(name, head, Within::new(call.timeout)).await?)
     }
 
     async fn get_many(
         &self,
         collection: &str,
         keys: &[&str],
-        _head: bool,
+        head: bool,
         call: &CallOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
-        let found = self.find(collection, keys, Within::new(call.timeout)).await?;
+        let found = self.find(collection, keys, head, Within::new(call.timeout)).await?;
         Ok(found.into_iter().map(records::entry).collect())
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Dialect, State, decode};
+use super::{Decoded, Dialect, State, decode, decode_head};
 use crate::formats::document::general;
 use crate::formats::http::Response;
 use crate::{Entry, Error, ErrorKind, Name, Result, Timestamp};
@@ -213,12 +213,12 @@ struct Doc<'a> {
     error: Option<serde_json::Value>,
 }
 
-/// Reads what [`mget`](super::mget) asks for: an answer for each key.
+/// Reads what [`mget`](super::mget) asks for: an answer for each key. The value of a head is `null`.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Backend`] for an answer of another form.
-pub fn found(body: &[u8], collection: &str, keys: &[&str]) -> Result<Vec<Found>> {
+pub fn found(body: &[u8], collection: &str, keys: &[&str], head: bool) -> Result<Vec<Found>> {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
@@ -228,10 +228,10 @@ pub fn found(body: &[u8], collection: &str, keys: &[&str]) -> Result<Vec<Found>>
     if docs.len() != keys.len() {
         return Err(unexpected());
     }
-    docs.into_iter().zip(keys).map(|(doc, key)| one(doc, Name::new(collection, key))).collect()
+    docs.into_iter().zip(keys).map(|(doc, key)| one(doc, Name::new(collection, key), head)).collect()
 }
 
-fn one(doc: Doc<'_>, name: Name<'_>) -> Result<Found> {
+fn one(doc: Doc<'_>, name: Name<'_>, head: bool) -> Result<Found> {
     if let Some(error) = &doc.error {
         let refusal = Refusal::new(503, error);
         return Ok(if refusal.is_missing_index() { Found::NoIndex } else { Found::Refused(refusal) });
@@ -245,7 +245,8 @@ fn one(doc: Doc<'_>, name: Name<'_>) -> Result<Found> {
         let error = Error::new(ErrorKind::Corrupted, "the index keeps no `_source` of its documents");
         return Ok(Found::Damaged(error, nothing_known));
     };
-    Ok(match entry(source.get(), name, seq, term) {
+    let decoded = if head { decode_head(source.get()) } else { decode(source.get()) };
+    Ok(match decoded.map(|decoded| entry(&decoded, name, seq, term)) {
         Ok(Some((entry, state))) => Found::Entry(entry, state),
         Ok(None) => Found::Missing,
         Err(error) => Found::Damaged(error, nothing_known),
@@ -253,13 +254,9 @@ fn one(doc: Doc<'_>, name: Name<'_>) -> Result<Found> {
 }
 
 /// The entry in this document; `None` if it says that it is of another name.
-pub(super) fn entry(source: &str, name: Name<'_>, seq: u64, term: u64) -> Result<Option<(Entry, State)>> {
-    let decoded = decode(source)?;
-    if !decoded.is_of(name) {
-        return Ok(None);
-    }
+pub(super) fn entry(decoded: &Decoded<'_>, name: Name<'_>, seq: u64, term: u64) -> Option<(Entry, State)> {
     let state = State { seq, term, number: decoded.revision, expires: decoded.expires };
-    Ok(Some((Entry::with_revision(&decoded.record(), state.to_revision()), state)))
+    decoded.is_of(name).then(|| (Entry::with_revision(&decoded.record(), state.to_revision()), state))
 }
 
 /// What a step of a [`bulk`](super::bulk) answered.

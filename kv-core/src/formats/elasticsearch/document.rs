@@ -189,6 +189,22 @@ struct Value<'a> {
 /// [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if it is no record, or of a newer version. The message shows no
 /// part of the value.
 pub fn decode(source: &str) -> Result<Decoded<'_>> {
+    read(source, content)
+}
+
+/// Reads a document of which the value was left out; it is given as `null`.
+///
+/// # Errors
+///
+/// As those of [`decode`], but for damage in the value.
+pub fn decode_head(source: &str) -> Result<Decoded<'_>> {
+    read(source, |_, _| Ok(Content::Json("null".into())))
+}
+
+fn read<'a>(
+    source: &'a str,
+    content: impl FnOnce(&Ours<'a>, Option<&'a RawValue>) -> Result<Content<'a>>,
+) -> Result<Decoded<'a>> {
     let fields: Fields<'_> = serde_json::from_str(source).map_err(|error| general::refusal(source, &error))?;
     if let Some(version) = fields.version.map(RawValue::get).filter(|version| *version != VERSION) {
         return Err(newer(if version.len() <= 20 { version } else { "no number" }, 1));

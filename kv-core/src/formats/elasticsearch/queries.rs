@@ -19,7 +19,7 @@ pub enum Which {
 /// The query for records of this collection (of all collections in the index, if `None`) whose keys begin so.
 ///
 /// Our records are judged to the microsecond. Those of Python's have an instant to the millisecond there, rounded down:
-/// one that ends within the present millisecond counts as live, and has to be looked at if that matters.
+/// one that ends within the present millisecond counts as live, and has to be [looked at](ending) if that matters.
 pub fn query(collection: Option<&str>, prefix: &str, which: Which, now: Timestamp) -> Value {
     let mut filter = Vec::new();
     if let Some(collection) = collection {
@@ -40,12 +40,22 @@ pub fn query(collection: Option<&str>, prefix: &str, which: Which, now: Timestam
 }
 
 fn ended(now: Timestamp) -> Value {
-    let millis = now.as_micros().div_euclid(1000);
     json!({"bool": {"minimum_should_match": 1, "should": [
         {"range": {"kv.expires": {"lte": now.as_micros()}}},
-        {"bool": {
-            "filter": [{"range": {"expires_at": {"lt": millis, "format": "epoch_millis"}}}],
-            "must_not": [{"exists": {"field": "kv.expires"}}],
-        }},
+        theirs(&json!({"lt": millis(now), "format": "epoch_millis"})),
     ]}})
+}
+
+/// The query for records of Python's that end within the present millisecond: whether they have, only they say.
+pub(super) fn ending(now: Timestamp) -> Value {
+    theirs(&json!({"gte": millis(now), "lte": millis(now), "format": "epoch_millis"}))
+}
+
+fn theirs(ends: &Value) -> Value {
+    let theirs = [json!({"exists": {"field": "kv.expires"}})];
+    json!({"bool": {"filter": [{"range": {"expires_at": ends}}], "must_not": theirs}})
+}
+
+fn millis(now: Timestamp) -> i64 {
+    now.as_micros().div_euclid(1000)
 }

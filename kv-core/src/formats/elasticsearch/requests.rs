@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::document::{encode, string};
 use super::names::{alias, document_id};
+use super::queries::ending;
 use super::{Dialect, Form, State};
 use crate::formats::http::{Method, Request, encode_path};
-use crate::{Name, Record};
+use crate::{Name, Record, Timestamp};
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -84,11 +85,20 @@ pub fn collections_of(index: &str) -> Request {
         "track_total_hits": false,
         "aggs": {"collections": {"terms": {"field": "collection", "size": 100}}},
     });
-    post(format!("/{}/_search?allow_partial_search_results=false", encode_path(index)), &body)
+    post(search(index), &body)
 }
 
-/// Reads documents by key, as they are this moment.
-pub fn mget(index: &str, keys: &[&str]) -> Request {
+/// Reads documents by key, as they are this moment: of a head all but the value.
+///
+/// # Examples
+///
+/// ```
+/// use kv_core::formats::elasticsearch::mget;
+///
+/// assert_eq!(mget("app-users", &["k"], false).target, "/app-users/_mget");
+/// assert_eq!(mget("app-users", &["k"], true).target, "/app-users/_mget?_source_excludes=value,kv.bytes,kv.text");
+/// ```
+pub fn mget(index: &str, keys: &[&str], head: bool) -> Request {
     let mut body = Vec::with_capacity(16 + keys.iter().map(|key| key.len() + 4).sum::<usize>());
     let mut separator = &b"{\"ids\":["[..];
     for key in keys {
@@ -97,7 +107,8 @@ pub fn mget(index: &str, keys: &[&str]) -> Request {
         separator = b",";
     }
     body.extend_from_slice(b"]}");
-    Request::new(Method::Post, format!("/{}/_mget", encode_path(index))).with_body(JSON, body)
+    let part = if head { "?_source_excludes=value,kv.bytes,kv.text" } else { "" };
+    Request::new(Method::Post, format!("/{}/_mget{part}", encode_path(index))).with_body(JSON, body)
 }
 
 /// The steps of one request, done in this order for each document, each for itself.
@@ -196,18 +207,30 @@ fn joined(indices: &[&str]) -> String {
 
 /// One page of the records that match, in order of their keys, after this key.
 pub fn list(index: &str, query: &Value, after: Option<&str>, size: usize, entries: bool) -> Request {
+    let mut body = listing(query, after, size);
+    if entries {
+        body["seq_no_primary_term"] = true.into();
+        body["_source"] = true.into();
+    }
+    post(search(index), &body)
+}
+
+fn listing(query: &Value, after: Option<&str>, size: usize) -> Value {
     let mut body = json!({
         "query": query,
         "size": size,
         "sort": [{"key": {"order": "asc", "unmapped_type": "keyword"}}],
         "track_total_hits": false,
-        "seq_no_primary_term": entries,
-        "_source": if entries { Value::Bool(true) } else { json!(["collection", "expires_at"]) },
+        "_source": ["collection", "expires_at"],
     });
     if let Some(after) = after {
         body["search_after"] = json!([after]);
     }
-    post(format!("/{}/_search?allow_partial_search_results=false", encode_path(index)), &body)
+    body
+}
+
+fn search(index: &str) -> String {
+    format!("/{}/_search?allow_partial_search_results=false", encode_path(index))
 }
 
 /// Whether there is any record that matches, in each of these indices.
@@ -221,9 +244,14 @@ pub fn look<'a>(searches: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Req
     Request::new(Method::Post, "/_msearch").with_body(LINES, body)
 }
 
-/// Counts the records that match.
-pub fn count(index: &str, query: &Value) -> Request {
-    post(format!("/{}/_count", encode_path(index)), &json!({"query": query}))
+/// Counts the live records that match, and lists those of them, after this key, of which only their documents tell
+/// whether they have ended.
+pub fn count(index: &str, live: &Value, now: Timestamp, after: Option<&str>, size: usize) -> Request {
+    let mut body = listing(live, after, size);
+    // An aggregation goes over all that the query finds; the hits are those that come through the filter.
+    body["aggs"] = json!({"live": {"filter": {"match_all": {}}}});
+    body["post_filter"] = ending(now);
+    post(search(index), &body)
 }
 
 /// Removes at most so many of the records that match.

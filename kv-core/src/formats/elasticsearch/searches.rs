@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answers::{entry, looked, read, unexpected};
+use super::decode;
 use crate::{Entry, Error, ErrorKind, Name, Result, Timestamp};
 
 #[derive(Deserialize)]
@@ -88,7 +89,7 @@ pub fn hits(body: &[u8], collection: &str, entries: bool) -> Result<Page> {
         let name = Name::new(collection, &key);
         let (expires, entry) = if entries {
             let (Some(seq), Some(term)) = (hit.seq, hit.term) else { return Err(unexpected()) };
-            match entry(source, name, seq, term) {
+            match decode(source).map(|decoded| entry(&decoded, name, seq, term)) {
                 Ok(None) => continue,
                 Ok(Some((entry, state))) => (state.expires, Some(Ok(entry))),
                 Err(error) => (looked(source).expires, Some(Err(error))),
@@ -155,21 +156,27 @@ pub fn collections_in(body: &[u8]) -> Result<Vec<String>> {
     Ok(buckets.into_iter().map(|bucket| bucket.key).collect())
 }
 
-/// Reads what [`count`](super::count) asks for.
+/// Reads what [`count`](super::count) asks for: how many are live by what the server knows, and those to look at.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Backend`] for an answer of another form, [`ErrorKind::Connection`] if it is not whole.
-pub fn count_answer(body: &[u8]) -> Result<u64> {
+pub fn counted(body: &[u8], collection: &str) -> Result<(u64, Page)> {
     #[derive(Deserialize)]
     struct Body {
-        count: u64,
-        #[serde(rename = "_shards")]
-        shards: Option<Shards>,
+        aggregations: Aggregations,
     }
-    let body: Body = read(body)?;
-    whole(body.shards.as_ref())?;
-    Ok(body.count)
+    #[derive(Deserialize)]
+    struct Aggregations {
+        live: Bucket,
+    }
+    #[derive(Deserialize)]
+    struct Bucket {
+        doc_count: u64,
+    }
+    let page = hits(body, collection, false)?;
+    let Body { aggregations } = read(body)?;
+    Ok((aggregations.live.doc_count, page))
 }
 
 /// What a sweep did.

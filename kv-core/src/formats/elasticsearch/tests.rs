@@ -165,7 +165,7 @@ fn whose_an_index_is() {
 #[test]
 fn requests_are_as_they_are_known() {
     let keys = ["k", "a\"b", &"x".repeat(513)];
-    let request = mget("p-größe", &keys);
+    let request = mget("p-größe", &keys, false);
     assert_eq!(request.target, "/p-gr%C3%B6%C3%9Fe/_mget");
     let body = String::from_utf8(request.body).unwrap();
     assert!(body.starts_with(r#"{"ids":["k","a\"b","~sha1:"#), "{body}");
@@ -212,6 +212,9 @@ proptest! {
             prop_assert!(decoded.is_of(name));
             prop_assert_eq!(decoded.record().value, value);
             prop_assert_eq!((decoded.revision, decoded.expires), (number, expires));
+            let head = decode_head(&document).unwrap();
+            prop_assert_eq!(head.record().value, ValueRef::Json(b"null"));
+            prop_assert_eq!(Decoded { value: decoded.value.clone(), ..head }, decoded);
         }
     }
 
@@ -242,12 +245,13 @@ proptest! {
         let mut changed = known.to_vec();
         changed[at] = body.first().copied().unwrap_or(b'{');
         for body in [&body[..], text.as_bytes(), &known[..at], &changed] {
-            let _ = found(body, "c", &["k"]);
+            let _ = found(body, "c", &["k"], false);
+            let _ = found(body, "c", &["k"], true);
             let _ = bulk_answer(body, 1);
             let _ = hits(body, "c", true);
             let _ = hits(body, "c", false);
             let _ = searches(body, 0);
-            let _ = count_answer(body);
+            let _ = counted(body, "c");
             let _ = swept(body);
             let _ = index_states(body);
             let _ = collections_in(body);

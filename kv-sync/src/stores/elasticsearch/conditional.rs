@@ -86,7 +86,7 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
     ) -> Result<PutOutcome> {
         let mut attempts = Attempts::default();
         loop {
-            let state = match self.find_one(name, within)? {
+            let state = match self.find_one(name, true, within)? {
                 Found::Entry(_, state) if !cx.has_ended(state.expires) => state,
                 Found::Damaged(_, state) => state,
                 Found::Refused(refusal) => return Err(step_refused(&refusal)),
@@ -103,7 +103,7 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let within = Within::new(cx.timeout);
         let Some(state) = State::of(revision) else {
             // It is no revision of this store's, and all there is to tell is whether there is a record.
-            return Ok(match self.find_one(name, within)? {
+            return Ok(match self.find_one(name, true, within)? {
                 Found::Entry(_, state) if cx.has_ended(state.expires) => DeleteOutcome::Missing,
                 Found::Entry(..) | Found::Damaged(..) => DeleteOutcome::Conflict,
                 Found::Refused(refusal) => return Err(step_refused(&refusal)),

@@ -31,7 +31,7 @@ impl Requests {
     }
 
     fn get(&self, keys: &[&str]) -> Request {
-        mget(&self.index, keys)
+        mget(&self.index, keys, false)
     }
 
     fn put<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Request {

@@ -1,7 +1,7 @@
 //! Listings, and what goes through all records.
 
 use kv_core::formats::elasticsearch::{
-    Page as Lines, Which, count, count_answer, get_indices, hits, index_states, list, look, query, refresh, refusal_of,
+    Page as Lines, Which, count, counted, get_indices, hits, index_states, list, look, query, refresh, refusal_of,
     searches, sweep, swept,
 };
 use kv_core::{Cursor, ErrorKind, KeyFilter, ListOptions, Listed, Page, Result};
@@ -111,10 +111,19 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let Some(place) = self.place_to_read(collection, within).await? else { return Ok(0) };
         self.refresh(&[&place.index], within).await?;
         let query = query(Some(collection), filter.prefix(), Which::Live, cx.now);
-        match self.ask(&count(&place.index, &query), Effect::Read, within).await {
-            Ok(response) => count_answer(&response.body),
-            Err(error) if is_missing(&error) => Ok(0),
-            Err(error) => Err(error),
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let request = count(&place.index, &query, cx.now, after.as_deref(), MOST_ON_A_PAGE);
+            let (live, page) = match self.ask(&request, Effect::Read, within).await {
+                Ok(response) => counted(&response.body, collection)?,
+                Err(error) if is_missing(&error) => return Ok(0),
+                Err(error) => return Err(error),
+            };
+            ended += page.hits.iter().filter(|line| cx.has_ended(line.expires)).count() as u64;
+            match page.last.filter(|_| page.len == MOST_ON_A_PAGE) {
+                Some(last) => after = Some(last),
+                None => return Ok(live.saturating_sub(ended)),
+            }
         }
     }
 
