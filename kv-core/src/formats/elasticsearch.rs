@@ -40,9 +40,9 @@ pub use names::{Indices, Naming, document_id, indices};
 pub use queries::{Which, query};
 pub use requests::{
     Bulk, adopt_index, alias_index, bulk, collections_of, count, create_index, get_index, get_indices, list, look,
-    mget, redirect, refresh, root, sweep,
+    mget, other_of, redirect, refresh, root, sweep,
 };
-pub use searches::{Hit, Page, Swept, collections_in, counted, hits, searches, swept};
+pub use searches::{Hit, Page, Swept, collections_in, counted, hits, other_in, searches, swept};
 pub use state::State;
 
 /// The two servers: they took different ways after version 7.10 of the first, and Python names a field differently.

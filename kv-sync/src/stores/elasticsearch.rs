@@ -54,9 +54,10 @@ const MAX_VALUE_BYTES: u64 = 14 << 20;
 ///
 /// The index is Python's `prefix-collection` where that is one collection's alone. Collections that are not lower-case,
 /// hold characters that index names lack, or are too long, stand in an escaped `prefix-~...`, or a hashed one; Python,
-/// which puts `A` and `a` into one index, is not followed there, and its records of such collections are not found. So
-/// do collections whose index is of a store with another prefix: `a-b-c` is either of `a` or of `a-b`, and the one that
-/// was first has it.
+/// which puts `A` and `a` into one index, is followed there if
+/// [the options](ElasticsearchOptions::with_python_indices) say so, and otherwise its records of such collections are not
+/// found. An escaped index have also collections whose plain one is of a store with another prefix: `a-b-c` is either of
+/// `a` or of `a-b`, and the one that was first has it.
 ///
 /// An index that the store makes keeps values without looking into them: they cannot be searched, and none is refused
 /// for what it holds. An index that Python made is used as it is, and gets the fields of ours and an alias. An index is
@@ -72,12 +73,13 @@ const MAX_VALUE_BYTES: u64 = 14 << 20;
 ///
 /// Every operation on one record takes one, and a batch one for each 5,000 records or 8 MiB, but for
 /// * the first write to a collection by this store, which makes its index sure (one more, or two if it makes it), and
-///   where the prefix or the collection has a `-` also the first read;
+///   where the collection is not lower-case, or a `-` is in it or in the prefix, also the first read;
 /// * `update`, `increment`, `take`, `get_and_put` and their like, and the condition `IfPresent`: two, read and write,
 ///   and again where another writer was first; the condition `IfAbsent` over a record that has ended: two;
 /// * a value that the server refuses as an object (double names, more than a thousand levels, numbers of a thousand
 ///   digits): two, since it is then sent as text;
-/// * deletes in an index that Python made: two, since another collection's record could stand there.
+/// * deletes in an index that Python made, or that is to be its: two, since another collection's record could stand
+///   there.
 ///
 /// What needs no value (`exists`, `ttl`, `metadata`) does not read it.
 ///
@@ -156,6 +158,8 @@ impl<const OPEN: bool> Managed<ElasticsearchDriver<OPEN>> {
 pub struct ElasticsearchDriver<const OPEN: bool = false> {
     http: Http,
     indices: Indices,
+    /// Whether every collection stands where Python has it.
+    python_indices: bool,
     settings: serde_json::Value,
     places: Places,
 }
@@ -171,7 +175,7 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
 
     fn new(http: Http, options: &ElasticsearchOptions) -> Result<Self> {
         let (indices, settings) = (options.indices()?, options.settings());
-        Ok(Self { http, indices, settings, places: Places::default() })
+        Ok(Self { http, indices, python_indices: options.python_indices, settings, places: Places::default() })
     }
 
     /// The answer, if it is a success.

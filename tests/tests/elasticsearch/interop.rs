@@ -25,14 +25,18 @@ const VALUES: &[&str] = &[
 ];
 
 /// Python's store with the same prefix.
-struct Theirs<'a> {
+pub(crate) struct Theirs<'a> {
     session: Session,
     server: &'a Server,
     prefix: String,
 }
 
-impl Theirs<'_> {
-    fn call(&mut self, op: &str, collection: &str, arguments: serde_json::Value) -> serde_json::Value {
+impl<'a> Theirs<'a> {
+    pub(crate) fn new(python: &Python, server: &'a Server, prefix: &str) -> Self {
+        Self { session: python.session().unwrap(), server, prefix: prefix.to_owned() }
+    }
+
+    pub(crate) fn call(&mut self, op: &str, collection: &str, arguments: serde_json::Value) -> serde_json::Value {
         let mut command = json!({
             "store": "opensearch", "op": op, "url": self.server.url, "collection": collection,
             "options": {"index_prefix": self.prefix, "plain_mapping": true},
@@ -41,7 +45,7 @@ impl Theirs<'_> {
         self.session.call(&command).unwrap()
     }
 
-    fn get(&mut self, collection: &str, key: &str) -> Option<serde_json::Value> {
+    pub(crate) fn get(&mut self, collection: &str, key: &str) -> Option<serde_json::Value> {
         let answer = self.call("get", collection, json!({"key": key}));
         answer["value_text"].as_str().map(|text| serde_json::from_str(text).unwrap())
     }
@@ -51,7 +55,7 @@ impl Theirs<'_> {
 fn python_reads_what_we_write_and_we_read_what_python_writes() {
     let (Some(server), Some(python)) = (need(opensearch()), need(Python::find())) else { return };
     let space = Space::new(&server, "");
-    let mut theirs = Theirs { session: python.session().unwrap(), server: &server, prefix: space.prefix.clone() };
+    let mut theirs = Theirs::new(&python, &server, &space.prefix);
     let setup = Setup::new(&server.url, &space.prefix);
     each(&setup, |side| {
         // Whoever makes the index.

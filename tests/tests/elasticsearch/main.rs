@@ -8,6 +8,7 @@ mod side;
 mod contract;
 mod faults;
 mod interop;
+mod python_indices;
 mod records;
 mod server;
 mod setup;

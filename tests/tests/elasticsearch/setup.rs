@@ -14,6 +14,7 @@ pub(crate) struct Setup {
     pub ca: Option<Vec<u8>>,
     pub timeout: Duration,
     pub is_elasticsearch: bool,
+    pub python_indices: bool,
     pub clock: Option<ManualClock>,
 }
 
@@ -21,8 +22,9 @@ impl Setup {
     pub(crate) fn new(url: impl Into<String>, prefix: &str) -> Self {
         let urls = vec![url.into()];
         let timeout = Duration::from_secs(30);
-        let (prefix, is_elasticsearch) = (prefix.to_owned(), false);
-        Self { urls, prefix, api_key: None, ca: None, timeout, is_elasticsearch, clock: None }
+        let (is_elasticsearch, python_indices) = (false, false);
+        let prefix = prefix.to_owned();
+        Self { urls, prefix, api_key: None, ca: None, timeout, is_elasticsearch, python_indices, clock: None }
     }
 
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
@@ -44,7 +46,8 @@ macro_rules! store {
         if let Some(ca) = &setup.ca {
             options = options.with_ca_certificate(&**ca);
         }
-        let options = options.with_index_prefix(&*setup.prefix).with_timeout(setup.timeout).with_replicas(0);
+        let options = options.with_index_prefix(&*setup.prefix).with_python_indices(setup.python_indices);
+        let options = options.with_timeout(setup.timeout).with_replicas(0);
         if setup.is_elasticsearch {
             $krate::Kv::new($krate::stores::ElasticsearchStore::with_options(options).unwrap())
         } else {

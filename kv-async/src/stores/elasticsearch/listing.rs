@@ -3,8 +3,8 @@
 //! Listings, and what goes through all records.
 
 use kv_core::formats::elasticsearch::{
-    Page as Lines, Which, count, counted, get_indices, hits, index_states, list, look, query, refresh, refusal_of,
-    searches, sweep, swept,
+    Page as Lines, Which, collections_in, collections_of, count, counted, get_indices, hits, index_states, list, look,
+    query, refresh, refusal_of, searches, sweep, swept,
 };
 use kv_core::{Cursor, ErrorKind, KeyFilter, ListOptions, Listed, Page, Result};
 use serde_json::Value;
@@ -193,17 +193,24 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
             _ if response.is_success() => index_states(&response.body)?,
             _ => return Err(refused(&response, Effect::Read)),
         };
-        let own = |(index, state): (String, kv_core::formats::elasticsearch::IndexState)| match state.mark {
-            Some(mark) if mark.prefix != self.indices.prefix() => None,
-            Some(mark) => Some(Own { index, collection: mark.collection, is_shared: mark.shared }),
-            // Its records tell: only those that say they are of this collection are of this prefix.
-            None if state.has_names => {
-                let collection = self.indices.plain_collection(&index)?.to_owned();
-                Some(Own { index, collection, is_shared: true })
+        let (mut all, mut to_ask) = (Vec::new(), Vec::new());
+        for (index, state) in states {
+            match state.mark {
+                Some(mark) if mark.prefix != self.indices.prefix() => {}
+                Some(mark) if !(mark.shared && self.python_indices) => {
+                    all.push(Own { index, collection: mark.collection, is_shared: mark.shared });
+                }
+                _ if !state.has_names => {}
+                _ if self.python_indices => to_ask.push(index),
+                // Its records tell: only those that say they are of this collection are of this prefix.
+                _ => all.extend(self.indices.plain_collection(&index).map(str::to_owned).map(|collection| Own {
+                    index,
+                    collection,
+                    is_shared: true,
+                })),
             }
-            None => None,
-        };
-        let mut all: Vec<Own> = states.into_iter().filter_map(own).collect();
+        }
+        self.ask_whose(&to_ask, &mut all, within).await?;
         // Of a collection's two places the escaped one is the one that is used.
         all.sort_by(|one, other| (&one.collection, &one.index).cmp(&(&other.collection, &other.index)));
         all.dedup_by(|next, kept| {
@@ -216,6 +223,25 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         Ok(all)
     }
 
+    /// Adds the collections that stand in these indices of Python's, by the names that their records have.
+    async fn ask_whose(&self, indices: &[String], all: &mut Vec<Own>, within: Within) -> Result<()> {
+        for part in indices.chunks(MOST_SEARCHES) {
+            for some in in_parts(part, |index| index) {
+                let names: Vec<&str> = some.iter().map(String::as_str).collect();
+                self.refresh(&names, within).await?;
+            }
+            let request = collections_of(part.iter().map(String::as_str));
+            let response = self.ask(&request, Effect::Read, within).await?;
+            for (index, collections) in part.iter().zip(collections_in(&response.body, part.len())?) {
+                // What stands in another index than its own is of a store with another prefix.
+                let is_own = |collection: &String| self.indices.naming(collection).python.as_ref() == Some(index);
+                let own = collections.into_iter().filter(is_own);
+                all.extend(own.map(|collection| Own { index: index.clone(), collection, is_shared: true }));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn list_collections(&self, options: &ListOptions, cx: Context<'_>) -> Result<Page<String>> {
         let within = Within::new(cx.timeout);
         let after = options.cursor.as_ref().map(after).transpose()?;
@@ -223,7 +249,7 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         own.retain(|own| after.is_none_or(|after| *own.collection > *after) && options.filter.matches(&own.collection));
         let mut names: Vec<String> = Vec::new();
         for part in own.chunks(MOST_SEARCHES) {
-            for some in in_parts(part) {
+            for some in in_parts(part, |own| &own.index) {
                 let indices: Vec<&str> = some.iter().map(|own| &*own.index).collect();
                 self.refresh(&indices, within).await?;
             }
@@ -248,7 +274,7 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let own = self.own_indices(within).await?;
         let (shared, others): (Vec<Own>, Vec<Own>) = own.into_iter().partition(|own| own.is_shared);
         let mut removed = 0;
-        for part in in_parts(&others).into_iter().chain(shared.chunks(1)) {
+        for part in in_parts(&others, |own| &own.index).into_iter().chain(shared.chunks(1)) {
             let Some(first) = part.first() else { continue };
             let indices: Vec<&str> = part.iter().map(|own| &*own.index).collect();
             let of = |which| first.query(which, cx);
@@ -264,12 +290,12 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
 }
 
 /// The indices in parts whose names a request takes.
-fn in_parts(all: &[Own]) -> Vec<&[Own]> {
+fn in_parts<T>(all: &[T], index: impl Fn(&T) -> &String) -> Vec<&[T]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
-    for (at, own) in all.iter().enumerate() {
+    for (at, one) in all.iter().enumerate() {
         // Percent-encoded, as long as it may get.
-        let len = own.index.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>() + 1;
+        let len = index(one).bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>() + 1;
         if bytes + len > MOST_NAMES && at > start {
             parts.push(&all[start..at]);
             (start, bytes) = (at, 0);

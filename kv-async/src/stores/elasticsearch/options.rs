@@ -37,6 +37,7 @@ use crate::http::HttpOptions;
 pub struct ElasticsearchOptions {
     pub(super) http: HttpOptions,
     prefix: String,
+    pub(super) python_indices: bool,
     shards: Option<u32>,
     replicas: Option<u32>,
 }
@@ -56,7 +57,8 @@ impl ElasticsearchOptions {
     /// [`ErrorKind::Configuration`](kv_core::ErrorKind::Configuration). The message shows nothing of the URL.
     pub fn from_url(url: &str) -> Result<Self> {
         let http = HttpOptions::from_url(url)?;
-        Ok(Self { http, prefix: Self::DEFAULT_PREFIX.to_owned(), shards: None, replicas: None })
+        let prefix = Self::DEFAULT_PREFIX.to_owned();
+        Ok(Self { http, prefix, python_indices: false, shards: None, replicas: None })
     }
 
     /// With one more node, by a URL as the first. A node that cannot be connected to is passed over. What its URL says of
@@ -75,6 +77,24 @@ impl ElasticsearchOptions {
     #[must_use]
     pub fn with_index_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// With every collection in the index that Python's library has it in, so that both see each other's records of it,
+    /// whatever its name; without it, only of those whose names are lower-case and plain. Names that an index cannot
+    /// have, and those that begin or end with `~`, are left out.
+    ///
+    /// Python's index is the collection's name in lower case: `Users` and `users` share one, and a key in the one is a
+    /// key in the other. An index is therefore of one collection only, the one that the store first wrote there, or
+    /// whose records Python has there. The first use of any other, or of a collection that stands in an index of its
+    /// own since before this was said, fails with [`Configuration`](kv_core::ErrorKind::Configuration), names both, and
+    /// changes nothing. What Python puts there later is seen by the next process.
+    ///
+    /// The first use of a collection takes two requests more, and a delete two in place of one. Programs that share a
+    /// store say the same here; one that does not still finds the indices that were taken so.
+    #[must_use]
+    pub fn with_python_indices(mut self, python_indices: bool) -> Self {
+        self.python_indices = python_indices;
         self
     }
 
@@ -156,6 +176,7 @@ impl fmt::Debug for ElasticsearchOptions {
         f.debug_struct("ElasticsearchOptions")
             .field("http", &self.http)
             .field("index_prefix", &self.prefix)
+            .field("python_indices", &self.python_indices)
             .field("shards", &self.shards)
             .field("replicas", &self.replicas)
             .finish()
@@ -191,6 +212,14 @@ mod tests {
             let error = options.clone().with_index_prefix(bad).indices().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn python_s_indices_are_taken_where_that_was_said() {
+        let options = ElasticsearchOptions::from_url("http://localhost:9200").unwrap();
+        assert!(!options.python_indices);
+        let options = options.with_python_indices(true);
+        assert!(options.python_indices && format!("{options:?}").contains("python_indices: true"));
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub struct Mark {
     pub prefix: String,
     /// The collection's true name.
     pub collection: String,
-    /// Whether another program made it, and may write other collections there.
+    /// Whether another program may write there, and other collections too.
     #[serde(default)]
     pub shared: bool,
     /// The version of its form.

@@ -2,7 +2,8 @@
 //!
 //! Python's index of a collection is the lower-case `prefix-collection`. It is taken where it tells the collection:
 //! where that is lower-case already, has no character that index names lack or that could be ours (`~`), and is short
-//! enough. All other collections stand in `prefix-~...`, escaped, or hashed if too long.
+//! enough. All other collections stand in `prefix-~...`, escaped, or hashed if too long: unless the store is told to take
+//! Python's index for them too, which then is that one collection's alone.
 //!
 //! Python's name does not tell the prefix where that, or the collection, has a `-` in it: `a-b-x` is of the prefix `a`
 //! and of `a-b`. Which of them an index is of stands in its mapping, and the other store takes the escaped name: that
@@ -22,6 +23,8 @@ const HASHED: &str = "~=";
 const ALIAS_END: &str = "~";
 /// The most bytes of an index's name, the alias's end left off.
 const MAX_INDEX_BYTES: usize = 254;
+/// What no index's name has, beside upper-case letters.
+const IMPOSSIBLE: [char; 12] = ['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':'];
 /// The most bytes of a document's id.
 const MAX_ID_BYTES: usize = 512;
 /// Begins the id of a key that is too long to be one.
@@ -35,11 +38,14 @@ const HASHED_ID: &str = "~sha1:";
 /// use kv_core::formats::elasticsearch::indices;
 ///
 /// let indices = indices("app")?;
-/// assert_eq!(indices.naming("users").plain.as_deref(), Some("app-users"));
-/// assert!(!indices.naming("users").is_ambiguous);
-/// assert_eq!(indices.naming("users").escaped, "app-~users");
+/// let users = indices.naming("users");
+/// assert!(users.is_plain && !users.is_ambiguous);
+/// assert_eq!(users.escaped, "app-~users");
+/// assert_eq!(users.into_usual(), "app-users");
 /// let odd = indices.naming("Users");
-/// assert_eq!((odd.plain, &*odd.escaped), (None, "app-~~55sers"));
+/// assert!(!odd.is_plain);
+/// assert_eq!(odd.python.as_deref(), Some("app-users"));
+/// assert_eq!(odd.into_usual(), "app-~~55sers");
 /// # Ok::<(), kv_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +57,24 @@ pub struct Indices {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Naming {
-    /// Python's name, if it tells the collection.
-    pub plain: Option<String>,
+    /// Python's name, if an index can have it and it is in the way of none of ours.
+    pub python: Option<String>,
+    /// Whether Python's name tells the collection.
+    pub is_plain: bool,
     /// The name that is no other's.
     pub escaped: String,
-    /// Whether the plain one may be of another prefix too.
+    /// Whether a plain name may be of another prefix too.
     pub is_ambiguous: bool,
+}
+
+impl Naming {
+    /// The index that the collection has if nothing stands in the way.
+    pub fn into_usual(self) -> String {
+        match self.python {
+            Some(python) if self.is_plain => python,
+            _ => self.escaped,
+        }
+    }
 }
 
 /// The indices with this prefix, which is made lower-case.
@@ -83,8 +101,10 @@ impl Indices {
     /// Where this collection stands.
     pub fn naming(&self, collection: &str) -> Naming {
         let prefix = &self.prefix;
-        let plain = format!("{prefix}-{collection}");
-        let is_plain = collection.chars().all(is_plain_char) && plain.len() <= MAX_INDEX_BYTES;
+        let python = format!("{prefix}-{collection}").to_lowercase();
+        let is_free = !collection.starts_with(MARK) && !collection.ends_with(MARK);
+        let is_possible = is_free && !collection.contains(IMPOSSIBLE) && python.len() <= MAX_INDEX_BYTES;
+        let is_plain = is_possible && collection.chars().all(is_plain_char);
         let mut escaped = format!("{prefix}-{MARK}");
         for character in collection.chars() {
             if is_plain_char(character) {
@@ -101,7 +121,7 @@ impl Indices {
             escaped = format!("{prefix}-{HASHED}{}", hash(collection));
         }
         let is_ambiguous = is_plain && (collection.contains('-') || prefix.contains('-'));
-        Naming { plain: is_plain.then_some(plain), escaped, is_ambiguous }
+        Naming { python: is_possible.then_some(python), is_plain, escaped, is_ambiguous }
     }
 
     /// The collection of an index whose mapping does not say it: one that Python made.

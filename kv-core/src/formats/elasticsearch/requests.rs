@@ -40,7 +40,7 @@ pub fn get_indices(pattern: &str) -> Request {
     Request::new(Method::Get, format!("/{pattern}?expand_wildcards=open&{STATE}"))
 }
 
-/// The mark of an index: whose it is, and whether another program made it and writes there too.
+/// The mark of an index: whose it is, and whether another program may write there too.
 fn meta(prefix: &str, collection: &str, is_shared: bool) -> Value {
     json!({"kv": {"collection": collection, "prefix": prefix, "shared": is_shared, "version": 1}})
 }
@@ -53,16 +53,16 @@ fn properties() -> Value {
     })
 }
 
-/// Makes the index of a collection.
+/// Makes the index of a collection; it is shared if another program may write there too.
 ///
 /// The values are not indexed: no value is refused for what is in it, and no name in one grows the mapping.
-pub fn create_index(index: &str, prefix: &str, collection: &str, settings: &Value) -> Request {
+pub fn create_index(index: &str, prefix: &str, collection: &str, is_shared: bool, settings: &Value) -> Request {
     let mut properties = properties();
     for (name, kind) in [("created_at", "date"), ("expires_at", "date"), ("version", "integer")] {
         properties[name] = json!({"type": kind});
     }
     properties["value"] = json!({"type": "object", "enabled": false});
-    let mappings = json!({"_meta": meta(prefix, collection, false), "dynamic": false, "properties": properties});
+    let mappings = json!({"_meta": meta(prefix, collection, is_shared), "dynamic": false, "properties": properties});
     let body = json!({"aliases": {alias(index): {}}, "mappings": mappings, "settings": settings});
     Request::new(Method::Put, format!("/{}", encode_path(index))).with_body(JSON, body.to_string())
 }
@@ -78,12 +78,26 @@ pub fn alias_index(index: &str) -> Request {
     Request::new(Method::Put, format!("/{}/_alias/{}", encode_path(index), encode_path(&alias(index))))
 }
 
-/// Whose records an index has that does not say whose it is: its collections, some of them.
-pub fn collections_of(index: &str) -> Request {
-    let body = json!({
+/// Whose records these indices have: for each its collections.
+pub fn collections_of<'a>(indices: impl IntoIterator<Item = &'a str>) -> Request {
+    let search = json!({
         "size": 0,
         "track_total_hits": false,
-        "aggs": {"collections": {"terms": {"field": "collection", "size": 100}}},
+        "aggs": {"collections": {"terms": {"field": "collection", "size": 10_000}}},
+    });
+    msearch(indices.into_iter().map(|index| (index, search.clone())))
+}
+
+/// A record of another collection in this one's index, if there is any.
+pub fn other_of(index: &str, collection: &str) -> Request {
+    let body = json!({
+        "size": 1,
+        "track_total_hits": false,
+        "_source": ["collection"],
+        "query": {"bool": {
+            "filter": [{"exists": {"field": "collection"}}],
+            "must_not": [{"term": {"collection": collection}}],
+        }},
     });
     post(search(index), &body)
 }
@@ -235,10 +249,14 @@ fn search(index: &str) -> String {
 
 /// Whether there is any record that matches, in each of these indices.
 pub fn look<'a>(searches: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Request {
+    let search = |query| json!({"query": query, "size": 1, "track_total_hits": false, "_source": false});
+    msearch(searches.into_iter().map(|(index, query)| (index, search(query))))
+}
+
+fn msearch<'a>(searches: impl Iterator<Item = (&'a str, Value)>) -> Request {
     let mut body = Vec::new();
-    for (index, query) in searches {
+    for (index, search) in searches {
         let head = json!({"index": index, "ignore_unavailable": true, "allow_partial_search_results": false});
-        let search = json!({"query": query, "size": 1, "track_total_hits": false, "_source": false});
         let _ = writeln!(body, "{head}\n{search}");
     }
     Request::new(Method::Post, "/_msearch").with_body(LINES, body)

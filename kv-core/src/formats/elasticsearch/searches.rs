@@ -129,15 +129,37 @@ pub fn searches(body: &[u8], searches: usize) -> Result<Vec<bool>> {
     responses.into_iter().map(any).collect()
 }
 
-/// Reads what [`collections_of`](super::collections_of) asks for.
+/// Reads what [`other_of`](super::other_of) asks for: the other collection.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Backend`] for an answer of another form.
-pub fn collections_in(body: &[u8]) -> Result<Vec<String>> {
+/// [`ErrorKind::Backend`] for an answer of another form, [`ErrorKind::Connection`] if it is not whole.
+pub fn other_in(body: &[u8]) -> Result<Option<String>> {
+    let body: SearchBody<'_> = read(body)?;
+    whole(body.shards.as_ref())?;
+    let Some(found) = body.hits.filter(|_| !body.timed_out) else { return Err(unexpected()) };
+    Ok(found.hits.into_iter().find_map(|hit| looked(hit.source?.get()).collection))
+}
+
+/// Reads what [`collections_of`](super::collections_of) asks for: for each index its collections.
+///
+/// # Errors
+///
+/// [`ErrorKind::Backend`] for an answer of another form, [`ErrorKind::Connection`] if one is not whole.
+pub fn collections_in(body: &[u8], indices: usize) -> Result<Vec<Vec<String>>> {
     #[derive(Deserialize)]
     struct Body {
+        responses: Vec<Response>,
+    }
+    #[derive(Deserialize)]
+    struct Response {
+        /// Left out where there is no such index.
         aggregations: Option<Aggregations>,
+        hits: Option<serde::de::IgnoredAny>,
+        #[serde(rename = "_shards")]
+        shards: Option<Shards>,
+        #[serde(default)]
+        timed_out: bool,
     }
     #[derive(Deserialize)]
     struct Aggregations {
@@ -151,9 +173,17 @@ pub fn collections_in(body: &[u8]) -> Result<Vec<String>> {
     struct Bucket {
         key: String,
     }
-    let Body { aggregations } = read(body)?;
-    let buckets = aggregations.map(|found| found.collections.buckets).unwrap_or_default();
-    Ok(buckets.into_iter().map(|bucket| bucket.key).collect())
+    let Body { responses } = read(body)?;
+    if responses.len() != indices {
+        return Err(unexpected());
+    }
+    let names = |response: Response| {
+        whole(response.shards.as_ref())?;
+        response.hits.filter(|_| !response.timed_out).ok_or_else(unexpected)?;
+        let buckets = response.aggregations.map(|found| found.collections.buckets).unwrap_or_default();
+        Ok(buckets.into_iter().map(|bucket| bucket.key).collect())
+    };
+    responses.into_iter().map(names).collect()
 }
 
 /// Reads what [`count`](super::count) asks for: how many are live by what the server knows, and those to look at.

@@ -82,24 +82,29 @@ fn damage_is_told() {
 #[test]
 fn no_two_collections_or_prefixes_share_an_escaped_index() {
     let name = |prefix: &str, collection: &str| indices(prefix).unwrap().naming(collection);
-    assert_eq!(name("a", "b-x").plain, name("a-b", "x").plain);
+    assert_eq!(name("a", "b-x").python, name("a-b", "x").python);
     assert!(name("a", "b-x").is_ambiguous && name("a-b", "x").is_ambiguous);
     assert_ne!(name("a", "b-x").escaped, name("a-b", "x").escaped);
-    for (collection, plain, escaped) in [
-        ("users", Some("p-users"), "p-~users"),
-        ("größe", Some("p-größe"), "p-~größe"),
-        ("Users", None, "p-~~55sers"),
-        ("~users", None, "p-~~7eusers"),
-        ("a b", None, "p-~a~20b"),
-        ("a/*", None, "p-~a~2f~2a"),
-        ("İ", None, "p-~~c4~b0"),
-        (".", Some("p-."), "p-~."),
+    for (collection, python, is_plain, escaped) in [
+        ("users", Some("p-users"), true, "p-~users"),
+        ("größe", Some("p-größe"), true, "p-~größe"),
+        ("Users", Some("p-users"), false, "p-~~55sers"),
+        ("GRÖẞE!", Some("p-größe!"), false, "p-~~47~52~c3~96~e1~ba~9e~45~21"),
+        ("ΑΣ", Some("p-ας"), false, "p-~~ce~91~ce~a3"),
+        ("a~B$", Some("p-a~b$"), false, "p-~a~7e~42~24"),
+        ("~users", None, false, "p-~~7eusers"),
+        ("users~", None, false, "p-~users~7e"),
+        ("a b", None, false, "p-~a~20b"),
+        ("a/*", None, false, "p-~a~2f~2a"),
+        ("İ", Some("p-i\u{307}"), false, "p-~~c4~b0"),
+        (".", Some("p-."), true, "p-~."),
     ] {
         let naming = name("p", collection);
-        assert_eq!((naming.plain.as_deref(), &*naming.escaped), (plain, escaped), "{collection}");
+        assert_eq!((naming.python.as_deref(), &*naming.escaped), (python, escaped), "{collection}");
+        assert_eq!(naming.is_plain, is_plain, "{collection}");
     }
     let (one, other) = (name("p", &"x".repeat(2000)), name("p", &"x".repeat(2001)));
-    assert!(one.plain.is_none() && one.escaped.starts_with("p-~=") && one.escaped != other.escaped);
+    assert!(one.python.is_none() && one.escaped.starts_with("p-~=") && one.escaped != other.escaped);
 }
 
 #[test]
@@ -160,6 +165,44 @@ fn whose_an_index_is() {
         let state = &states[other];
         assert!(!state.has_alias && !state.has_names && state.mark.is_none(), "{other}");
     }
+}
+
+#[test]
+fn whose_records_stand_in_an_index() {
+    let request = other_of("p-users", "Users");
+    assert_eq!(request.target, "/p-users/_search?allow_partial_search_results=false");
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(body["query"]["bool"]["must_not"][0]["term"]["collection"], "Users");
+    let hits = |hits: &str| format!(r#"{{"timed_out":false,"_shards":{{"failed":0}},"hits":{{"hits":[{hits}]}}}}"#);
+    assert_eq!(other_in(hits("").as_bytes()).unwrap(), None);
+    let other = hits(r#"{"_source":{"collection":"users"}}"#);
+    assert_eq!(other_in(other.as_bytes()).unwrap().as_deref(), Some("users"));
+    let part = other.replace(r#""failed":0"#, r#""failed":1"#);
+    assert_eq!(other_in(part.as_bytes()).unwrap_err().kind(), ErrorKind::Connection);
+
+    let body = String::from_utf8(collections_of(["p-a", "p-b"]).body).unwrap();
+    assert_eq!(body.lines().count(), 4);
+    let body = br#"{"responses":[
+        {"hits":{},"aggregations":{"collections":{"buckets":[{"key":"A","doc_count":1},{"key":"a","doc_count":1}]}}},
+        {"hits":{}}]}"#;
+    assert_eq!(collections_in(body, 2).unwrap(), [vec!["A", "a"], Vec::new()]);
+    assert!(collections_in(body, 1).is_err(), "an answer for each index");
+    let failed = br#"{"responses":[{"error":{"type":"search_phase_execution_exception"},"status":503}]}"#;
+    assert!(collections_in(failed, 1).is_err(), "and not that there is none");
+}
+
+#[test]
+fn a_count_tells_what_to_look_at() {
+    let now: Timestamp = "2030-01-01T00:00:00.000450Z".parse().unwrap();
+    let request = count("p-c", &query(Some("c"), "", Which::Live, now), now, Some("k"), 7);
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let millis = &body["post_filter"]["bool"]["filter"][0]["range"]["expires_at"];
+    assert_eq!((&millis["gte"], &millis["lte"]), (&1_893_456_000_000_i64.into(), &1_893_456_000_000_i64.into()));
+    assert_eq!((&body["size"], &body["search_after"][0]), (&7.into(), &"k".into()));
+    let answer = br#"{"hits":{"hits":[{"_source":{"collection":"c","expires_at":"2030-01-01T00:00:00.000450+00:00"},
+        "sort":["l"]}]},"aggregations":{"live":{"doc_count":3}}}"#;
+    let (live, page) = counted(answer, "c").unwrap();
+    assert_eq!((live, page.hits[0].expires, page.last.as_deref()), (3, Some(now), Some("l")));
 }
 
 #[test]
@@ -224,13 +267,15 @@ proptest! {
         let (a, b) = (of(&prefixes.0, &one), of(&prefixes.1, &other));
         let is_same = (&prefixes.0, &one) == (&prefixes.1, &other);
         prop_assert_eq!(a.escaped == b.escaped, is_same);
-        prop_assert!(Some(&a.escaped) != b.plain.as_ref() && Some(&b.escaped) != a.plain.as_ref());
-        if a.plain.is_some() && a.plain == b.plain && !is_same {
+        prop_assert!(Some(&a.escaped) != b.python.as_ref() && Some(&b.escaped) != a.python.as_ref());
+        if a.is_plain && b.is_plain && a.python == b.python && !is_same {
             prop_assert!(a.is_ambiguous && b.is_ambiguous);
         }
-        for name in a.plain.iter().chain([&a.escaped]) {
+        for name in a.python.iter().chain([&a.escaped]) {
             prop_assert!(name.len() <= 254 && name.to_lowercase() == *name, "{}", name);
             prop_assert!(!name.contains(['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':']));
+            // It is the alias of no index.
+            prop_assert!(!name.ends_with('~'));
         }
         let ids = (document_id(&one), document_id(&other));
         prop_assert_eq!(ids.0 == ids.1, one == other);
@@ -254,7 +299,8 @@ proptest! {
             let _ = counted(body, "c");
             let _ = swept(body);
             let _ = index_states(body);
-            let _ = collections_in(body);
+            let _ = collections_in(body, 1);
+            let _ = other_in(body);
             let _ = server(&Response::new(200, Vec::new(), body.to_vec()));
             let _ = refusal_of(&Response::new(400, Vec::new(), body.to_vec()));
             if let Ok(text) = std::str::from_utf8(body) {

@@ -22,10 +22,9 @@ struct Requests {
 
 impl Requests {
     fn new(url: &str) -> Self {
-        let naming = indices("kv").expect("a prefix").naming(COLLECTION);
         Self {
             url: url.trim_end_matches('/').to_owned(),
-            index: naming.plain.unwrap_or(naming.escaped),
+            index: indices("kv").expect("a prefix").naming(COLLECTION).into_usual(),
             created: now(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kv_core::formats::elasticsearch::{
     IndexState, Mark, Naming, adopt_index, alias_index, collections_in, collections_of, create_index, get_index,
-    index_states, refusal_of,
+    index_states, other_in, other_of, refusal_of,
 };
 use kv_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ const MOST_KNOWN: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) index: String,
-    /// Whether another program made it, and may write other collections there.
+    /// Whether another program may write there, and other collections too.
     pub(super) is_shared: bool,
     /// Whether it has our mapping, and the alias by which it is written to.
     is_ready: bool,
@@ -73,15 +73,15 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
             return Ok(Some(place));
         }
         let naming = self.indices.naming(collection);
-        if !naming.is_ambiguous {
-            let index = naming.plain.unwrap_or(naming.escaped);
+        let is_sure = if naming.is_plain { !naming.is_ambiguous } else { naming.python.is_none() };
+        if is_sure && !self.python_indices {
             // Only writers have to know more.
-            return Ok(Some(Arc::new(Place { index, is_shared: true, is_ready: false })));
+            return Ok(Some(Arc::new(Place { index: naming.into_usual(), is_shared: true, is_ready: false })));
         }
         Ok(match self.standing(collection, naming, within).await? {
             Standing::Absent(_) => None,
             Standing::There(index, state) => {
-                let is_shared = state.mark.as_ref().is_none_or(|mark| mark.shared);
+                let is_shared = self.is_shared(state.mark.as_ref());
                 let is_ready = state.mark.is_some() && state.has_alias;
                 Some(self.places.keep(collection, Place { index, is_shared, is_ready }))
             }
@@ -113,14 +113,14 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
                     if state.mark.is_none() || !state.has_alias {
                         self.order(&alias_index(&index), within).await?;
                     }
-                    return Ok(place(index, state.mark.is_none_or(|mark| mark.shared)));
+                    return Ok(place(index, self.is_shared(state.mark.as_ref())));
                 }
                 Standing::Absent(_) if !make => return Ok(None),
                 Standing::Absent(index) => {
-                    let create = create_index(&index, prefix, collection, &self.settings);
+                    let create = create_index(&index, prefix, collection, self.python_indices, &self.settings);
                     let response = self.http.send(&create, Effect::Read, within).await?;
                     if response.is_success() {
-                        return Ok(place(index, false));
+                        return Ok(place(index, self.python_indices));
                     }
                     // Somebody else was first, and it may be another store.
                     if !refusal_of(&response).is_existing_index() {
@@ -138,50 +138,112 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         self.ask(request, Effect::Read, within).await.map(drop)
     }
 
+    /// Whether another program may write to an index with this mark.
+    fn is_shared(&self, mark: Option<&Mark>) -> bool {
+        self.python_indices || mark.is_none_or(|mark| mark.shared)
+    }
+
     #[maybe_async::maybe_async]
     async fn standing(&self, collection: &str, naming: Naming, within: Within) -> Result<Standing> {
-        let Naming { plain, escaped, .. } = naming;
-        let names: Vec<&str> = plain.as_deref().into_iter().chain([&*escaped]).collect();
+        let names: Vec<&str> = naming.python.as_deref().into_iter().chain([&*naming.escaped]).collect();
         let response = self.http.send(&get_index(&names), Effect::Read, within).await?;
         let mut states = match response.status {
             404 if refusal_of(&response).is_missing_index() => Default::default(),
             _ if response.is_success() => index_states(&response.body)?,
             _ => return Err(refused(&response, Effect::Read)),
         };
-        if let Some(state) = states.remove(&escaped) {
-            self.check_mark(state.mark.as_ref(), collection)?;
-            return Ok(Standing::There(escaped, state));
+        let Naming { python, is_plain, escaped, .. } = naming;
+        let own = states.remove(&escaped);
+        let theirs = python.as_deref().and_then(|python| states.remove(python));
+        match (python, own, theirs) {
+            (Some(python), Some(_), _) if self.python_indices => Err(left_behind(collection, &escaped, &python)),
+            (Some(python), None, Some(state)) if self.python_indices => {
+                self.check_alone(&python, &state, collection, within).await?;
+                Ok(Standing::There(python, state))
+            }
+            (_, Some(state), _) => {
+                self.check_mark(&escaped, state.mark.as_ref(), collection)?;
+                Ok(Standing::There(escaped, state))
+            }
+            (Some(python), None, Some(state)) => {
+                if !self.is_own(&python, &state, is_plain, collection, within).await? {
+                    return Ok(Standing::Absent(escaped));
+                }
+                self.check_mark(&python, state.mark.as_ref(), collection)?;
+                Ok(Standing::There(python, state))
+            }
+            (Some(python), None, None) if is_plain || self.python_indices => Ok(Standing::Absent(python)),
+            _ => Ok(Standing::Absent(escaped)),
         }
-        let Some(plain) = plain else { return Ok(Standing::Absent(escaped)) };
-        let Some(state) = states.remove(&plain) else { return Ok(Standing::Absent(plain)) };
-        let is_own = match &state.mark {
-            Some(mark) => mark.prefix == self.indices.prefix(),
-            None => state.has_names && !self.is_of_others(&plain, collection, within).await?,
-        };
-        if !is_own {
-            return Ok(Standing::Absent(escaped));
-        }
-        self.check_mark(state.mark.as_ref(), collection)?;
-        Ok(Standing::There(plain, state))
     }
 
-    /// Whether an index of Python's has records of a store with another prefix.
+    /// Whether an index of Python's name is this store's, and one for this collection.
     #[maybe_async::maybe_async]
-    async fn is_of_others(&self, index: &str, collection: &str, within: Within) -> Result<bool> {
-        let response = self.ask(&collections_of(index), Effect::Read, within).await?;
-        Ok(collections_in(&response.body)?.iter().any(|found| found.to_lowercase() != collection))
+    async fn is_own(
+        &self,
+        index: &str,
+        state: &IndexState,
+        is_plain: bool,
+        collection: &str,
+        within: Within,
+    ) -> Result<bool> {
+        if let Some(mark) = &state.mark {
+            // A store that is to take Python's indices took this one, and has to be followed.
+            return Ok(mark.prefix == self.indices.prefix() && (is_plain || mark.collection == collection));
+        }
+        if !is_plain || !state.has_names {
+            return Ok(false);
+        }
+        let response = self.ask(&collections_of([index]), Effect::Read, within).await?;
+        let found = collections_in(&response.body, 1)?;
+        // Records of a store with another prefix.
+        Ok(!found.iter().flatten().any(|found| found.to_lowercase() != collection))
     }
 
-    fn check_mark(&self, mark: Option<&Mark>, collection: &str) -> Result<()> {
+    /// Refuses an index of Python's where another collection stands too.
+    #[maybe_async::maybe_async]
+    async fn check_alone(&self, index: &str, state: &IndexState, collection: &str, within: Within) -> Result<()> {
+        self.check_mark(index, state.mark.as_ref(), collection)?;
+        if !state.has_names {
+            let message =
+                format!("the index {index} is not one of Python's: its documents cannot be asked for by name");
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        let response = self.ask(&other_of(index, collection), Effect::Read, within).await?;
+        match other_in(&response.body)? {
+            Some(other) => Err(taken(index, collection, &other)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_mark(&self, index: &str, mark: Option<&Mark>, collection: &str) -> Result<()> {
         let Some(mark) = mark else { return Ok(()) };
         if mark.version > 1 {
             let message = "the index's mapping comes from a newer version of this library";
             return Err(Error::new(ErrorKind::Corrupted, message));
         }
-        if mark.prefix != self.indices.prefix() || mark.collection != collection {
-            let message = "the collection's index says that it is another collection's";
-            return Err(Error::new(ErrorKind::Corrupted, message));
+        if mark.prefix != self.indices.prefix() {
+            let message = format!("the index {index} is of a store with the prefix {:?}", mark.prefix);
+            return Err(Error::new(ErrorKind::Configuration, message));
         }
-        Ok(())
+        if mark.collection != collection { Err(taken(index, collection, &mark.collection)) } else { Ok(()) }
     }
+}
+
+#[cold]
+fn taken(index: &str, collection: &str, other: &str) -> Error {
+    let message = format!(
+        "the index {index} is the collection {other:?}'s, and would be {collection:?}'s too: a key of the one would be a \
+         key of the other. Give one of them another name, or drop the index if {other:?} is of no more use"
+    );
+    Error::new(ErrorKind::Configuration, message)
+}
+
+#[cold]
+fn left_behind(collection: &str, escaped: &str, python: &str) -> Error {
+    let message = format!(
+        "the collection {collection:?} stands in the index {escaped} since before this store was to take Python's \
+         indices: make {python} with its mapping, move its records there by `_reindex`, and drop it"
+    );
+    Error::new(ErrorKind::Configuration, message)
 }
