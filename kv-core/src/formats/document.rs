@@ -39,7 +39,7 @@ use super::Document;
 use crate::{Metadata, Name, Record, Result, Timestamp, ValueRef, time};
 
 pub(super) mod general;
-mod plain;
+pub(super) mod plain;
 #[cfg(test)]
 mod tests;
 

@@ -25,6 +25,7 @@
 mod answers;
 mod document;
 mod names;
+mod own;
 mod queries;
 mod requests;
 mod searches;

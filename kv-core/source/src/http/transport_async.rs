@@ -17,6 +17,9 @@ use super::options::HttpOptions;
 use super::{IDLE, Limits, USER_AGENT, tls};
 use crate::within::timed_out;
 
+/// The most bytes that are set aside for a body on the word of its length.
+const MOST_RESERVED: usize = 1 << 20;
+
 /// An HTTP client that a program has: an agent of `ureq` 3 in the blocking crate, a client of `reqwest` 0.13 in the
 /// async one.
 pub type HttpClientV1 = Client;
@@ -119,7 +122,8 @@ impl Transport {
         }
         let mut answer = carried.send().await.map_err(failed)?;
         let (status, headers) = (answer.status().as_u16(), headers(answer.headers()));
-        let mut body = Vec::new();
+        let length = usize::try_from(answer.content_length().unwrap_or_default()).unwrap_or(usize::MAX);
+        let mut body = Vec::with_capacity(length.min(MOST_RESERVED));
         while let Some(chunk) = answer.chunk().await.map_err(broken_off)? {
             if body.len() + chunk.len() > limits.bytes {
                 return Err(Failure::Unanswered(too_large(limits)));

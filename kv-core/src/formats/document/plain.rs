@@ -24,7 +24,7 @@ fn is_special(byte: u8) -> bool {
 
 /// How many bytes come before the first that a JSON string cannot hold as it is.
 #[inline]
-fn plain_len(text: &[u8]) -> usize {
+pub(in crate::formats) fn plain_len(text: &[u8]) -> usize {
     let (words, tail) = text.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let marks = marks(u64::from_le_bytes(*word));
@@ -37,7 +37,7 @@ fn plain_len(text: &[u8]) -> usize {
 
 /// Appends the text as a JSON string has it between its quotes.
 #[inline]
-pub(super) fn escape_into(text: &str, out: &mut Vec<u8>) {
+pub(in crate::formats) fn escape_into(text: &str, out: &mut Vec<u8>) {
     let plain = plain_len(text.as_bytes());
     out.extend_from_slice(&text.as_bytes()[..plain]);
     if plain < text.len() {
@@ -74,7 +74,7 @@ pub(super) fn expected<'a>(text: &'a str, bytes: &'a [u8]) -> Option<(&'a str, &
 
 /// The text up to a quote, and the rest from that quote on; `None` if there is an escape before it, or none.
 #[inline]
-pub(super) fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+pub(in crate::formats) fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (text, rest) = bytes.split_at(plain_len(bytes));
     if rest.first() != Some(&b'"') {
         return None;
@@ -84,7 +84,7 @@ pub(super) fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
 
 /// 16 lower-case hex digits.
 #[inline]
-pub(super) fn hex(number: u64) -> [u8; 16] {
+pub(in crate::formats) fn hex(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
     for (at, digit) in digits.iter_mut().enumerate() {
         let nibble = (number >> (60 - 4 * at) & 15) as u8;
@@ -95,7 +95,7 @@ pub(super) fn hex(number: u64) -> [u8; 16] {
 
 /// The number of 16 lower-case hex digits.
 #[inline]
-pub(super) fn from_hex(digits: [u8; 16]) -> Option<u64> {
+pub(in crate::formats) fn from_hex(digits: [u8; 16]) -> Option<u64> {
     let (words, _) = digits.as_chunks::<8>();
     let [high, low] = words else { return None };
     Some(eight_digits(u64::from_le_bytes(*high))? << 32 | eight_digits(u64::from_le_bytes(*low))?)

@@ -8,8 +8,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Dialect;
-use crate::formats::document::general;
+use super::{Dialect, own};
+use crate::formats::document::{general, plain};
 use crate::formats::{corrupted, newer};
 use crate::{Metadata, Name, Record, Result, Timestamp, ValueRef};
 
@@ -95,10 +95,11 @@ pub fn encode(dialect: Dialect, form: Form, name: Name<'_>, record: &Record<'_>,
     out.reserve(256 + name.collection.len() + name.key.len() + value.len());
     out.extend_from_slice(b"{\"collection\":");
     string(name.collection, out);
-    for (field, instant) in [("created_at", record.created), ("expires_at", record.expires)] {
+    for (field, instant) in [(own::CREATED, record.created), (own::EXPIRES, record.expires)] {
         if let Some(instant) = instant {
-            // Writing to a `Vec` cannot fail.
-            let _ = write!(out, ",\"{field}\":\"{instant}\"");
+            out.extend_from_slice(field);
+            out.extend_from_slice(instant.to_text().as_bytes());
+            out.push(b'"');
         }
     }
     out.extend_from_slice(b",\"key\":");
@@ -106,6 +107,7 @@ pub fn encode(dialect: Dialect, form: Form, name: Name<'_>, record: &Record<'_>,
     out.extend_from_slice(b",\"kv\":{");
     let object = match record.value {
         ValueRef::Bytes(bytes) => {
+            // Writing to a `Vec` cannot fail.
             let _ = write!(out, "\"bytes\":\"{}\",", base64::display::Base64Display::new(bytes, &BASE64_STANDARD));
             None
         }
@@ -136,18 +138,27 @@ pub fn encode(dialect: Dialect, form: Form, name: Name<'_>, record: &Record<'_>,
         }
         out.extend_from_slice(b"},");
     }
-    let _ = write!(out, "\"revision\":\"{:016x}\"}},\"value\":{{", record.revision);
+    out.extend_from_slice(own::REVISION);
+    out.extend_from_slice(&plain::hex(record.revision));
+    out.extend_from_slice(b"\"},\"value\":{");
     if let Some(json) = object {
-        let _ = write!(out, "\"{}\":", dialect.field());
+        out.push(b'"');
+        out.extend_from_slice(dialect.field().as_bytes());
+        out.extend_from_slice(b"\":");
+        let start = out.len();
+        out.extend_from_slice(json);
         // A line of a batch ends at the first line feed. In JSON they only stand between tokens.
-        out.extend(json.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }));
+        for at in memchr::memchr_iter(b'\n', json) {
+            out[start + at] = b' ';
+        }
     }
-    out.extend_from_slice(b"},\"version\":1}");
+    out.extend_from_slice(own::END);
 }
 
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
-    // Writing text to a `Vec` cannot fail.
-    let _ = serde_json::to_writer(out, text);
+    out.push(b'"');
+    plain::escape_into(text, out);
+    out.push(b'"');
 }
 
 fn is_object(json: &[u8]) -> bool {
@@ -182,13 +193,21 @@ struct Value<'a> {
     flat: Option<&'a RawValue>,
 }
 
-/// Reads a document, whoever wrote it, and of either dialect.
+/// Reads a document, whoever wrote it, and of either dialect. Of one that [`encode`] wrote the value is not looked into:
+/// where the text is no JSON, as the server's is, that may show only when the value is decoded.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Corrupted`](crate::ErrorKind::Corrupted) if it is no record, or of a newer version. The message shows no
 /// part of the value.
 pub fn decode(source: &str) -> Result<Decoded<'_>> {
+    match own::decode(source) {
+        Some(decoded) => Ok(decoded),
+        None => decode_any(source),
+    }
+}
+
+pub(super) fn decode_any(source: &str) -> Result<Decoded<'_>> {
     read(source, content)
 }
 

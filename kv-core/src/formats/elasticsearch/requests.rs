@@ -161,7 +161,9 @@ impl Bulk {
 
     fn action(&mut self, action: &str, key: &str, place: Option<(u64, u64)>) {
         self.steps += 1;
-        let _ = write!(self.body, "{{\"{action}\":{{\"_id\":");
+        for part in ["{\"", action, "\":{\"_id\":"] {
+            self.body.extend_from_slice(part.as_bytes());
+        }
         string(&document_id(key), &mut self.body);
         if let Some((seq, term)) = place {
             let _ = write!(self.body, ",\"if_seq_no\":{seq},\"if_primary_term\":{term}");

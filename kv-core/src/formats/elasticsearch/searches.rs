@@ -81,10 +81,10 @@ pub fn hits(body: &[u8], collection: &str, entries: bool) -> Result<Page> {
     let body: SearchBody<'_> = read(body)?;
     whole(body.shards.as_ref())?;
     let Some(SearchHits { hits }) = body.hits.filter(|_| !body.timed_out) else { return Err(unexpected()) };
-    let mut page = Page { hits: Vec::with_capacity(hits.len()), len: hits.len(), last: None };
+    let last = hits.iter().rev().find_map(|hit| hit.sort.first()?.as_str()).map(str::to_owned);
+    let mut page = Page { hits: Vec::with_capacity(hits.len()), len: hits.len(), last };
     for hit in hits {
-        let Some(key) = hit.sort.into_iter().next().and_then(|key| key.as_str().map(str::to_owned)) else { continue };
-        page.last = Some(key.clone());
+        let Some(serde_json::Value::String(key)) = hit.sort.into_iter().next() else { continue };
         let source = hit.source.map_or("{}", RawValue::get);
         let name = Name::new(collection, &key);
         let (expires, entry) = if entries {

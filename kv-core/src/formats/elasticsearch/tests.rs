@@ -58,6 +58,28 @@ fn reads_what_python_wrote_of_either_dialect() {
 }
 
 #[test]
+fn a_value_that_has_company_is_parsed() {
+    let ours = |value: &str| {
+        let head = r#"{"collection":"c","key":"k","kv":{"revision":"00000000000000ff"},"value":{"flat":"#;
+        format!(r#"{head}{value}}},"version":1}}"#)
+    };
+    assert!(own::decode(&ours(r#"{"}\"]":[{},"\\"]}"#)).is_some());
+    for (value, json) in [
+        (r#"{"a":1},"other":{}"#, r#"{"a":1}"#),
+        (r#"{"a":1}},"other":{"a":{}"#, r#"{"a":1}"#),
+        (r#"{"a":1},"flat":{"a":2}"#, ""),
+        (r#""{\"a\":1}""#, r#"{"a":1}"#),
+        (" {}", "{}"),
+    ] {
+        assert!(own::decode(&ours(value)).is_none(), "{value}");
+        match decode(&ours(value)) {
+            Ok(decoded) => assert_eq!(decoded.record().value.as_json(), Some(json), "{value}"),
+            Err(_) => assert_eq!(json, "", "{value}"),
+        }
+    }
+}
+
+#[test]
 fn damage_is_told() {
     for document in [
         "",
@@ -255,9 +277,29 @@ proptest! {
             prop_assert!(decoded.is_of(name));
             prop_assert_eq!(decoded.record().value, value);
             prop_assert_eq!((decoded.revision, decoded.expires), (number, expires));
+            prop_assert_eq!(&document::decode_any(&document).unwrap(), &decoded);
+            let is_plain = |name: &str| !name.contains(['"', '\\']) && !name.contains(|c: char| c < ' ');
+            let is_short = form == Form::Plain && value == ValueRef::Json(json.as_bytes());
+            prop_assert_eq!(own::decode(&document).is_some(), is_short && is_plain(&collection) && is_plain(&key));
             let head = decode_head(&document).unwrap();
             prop_assert_eq!(head.record().value, ValueRef::Json(b"null"));
             prop_assert_eq!(Decoded { value: decoded.value.clone(), ..head }, decoded);
+        }
+    }
+
+    #[test]
+    fn what_is_read_without_a_parser_is_what_a_parser_reads(json in "[\\[\\]{}:,a1\"\\\\]{0,8}", at in any::<prop::sample::Index>(),
+        with in "[\\[\\]{}:,a1\"\\\\]{0,3}", ends in any::<bool>(),
+    ) {
+        let json = serde_json::json!({ "a": [{ "b": json }] }).to_string();
+        let record = Record::new(ValueRef::Json(json.as_bytes()), 1)
+            .with_expires(ends.then_some(Timestamp::UNIX_EPOCH));
+        let mut document = encoded(Dialect::OpenSearch, Form::Plain, &record);
+        prop_assert!(own::decode(&document).is_some());
+        document.insert_str(at.index(document.len()), &with);
+        // The server gives JSON.
+        if serde_json::from_str::<serde::de::IgnoredAny>(&document).is_ok() && let Some(own) = own::decode(&document) {
+            prop_assert_eq!(own, document::decode_any(&document).unwrap(), "{}", document);
         }
     }
 

@@ -114,7 +114,9 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
             lasts.insert(key, at);
         }
         let mut answers: Vec<Option<Result<Written>>> = records.iter().map(|_| None).collect();
-        let mut left: Vec<usize> = (0..records.len()).filter(|at| lasts[records[*at].0] == *at).collect();
+        let has_doubles = lasts.len() < records.len();
+        let is_last = |at: &usize| !has_doubles || lasts[records[*at].0] == *at;
+        let mut left: Vec<usize> = (0..records.len()).filter(is_last).collect();
         let mut form = Form::Plain;
         loop {
             let refused = self.write_each(collection, records, &left, form, &mut answers, within).await?;
@@ -122,6 +124,9 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
                 break;
             }
             (left, form) = (refused, Form::Text);
+        }
+        if !has_doubles {
+            return Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unexpected()))).collect());
         }
         let answer = |key: &str| match &answers[lasts[key]] {
             Some(Ok(written)) => Ok(written.clone()),
