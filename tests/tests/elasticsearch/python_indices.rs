@@ -168,6 +168,12 @@ fn an_index_that_was_taken_so_is_found_without_the_option_too() {
         assert_eq!(ask!(side, "Others", get::<i64>("k")).unwrap(), Some(1));
         assert!(ask!(side, "Others", increment("n", 1)).unwrap() > 0);
     });
+    // What Python adds there is not hidden, though the mapping says that the index is ours alone.
+    write(&server, &python_s, "OTHERS", "x");
+    each(&setup(&server, &space), |side| {
+        assert!(ask_store!(side, all_collections()).unwrap().contains(&"OTHERS".to_owned()));
+        assert_eq!(ask!(side, "Others", get::<i64>("k")).unwrap_err().kind(), ErrorKind::Configuration);
+    });
 }
 
 #[test]

@@ -103,7 +103,9 @@ impl Indices {
         let prefix = &self.prefix;
         let python = format!("{prefix}-{collection}").to_lowercase();
         let is_free = !collection.starts_with(MARK) && !collection.ends_with(MARK);
-        let is_possible = is_free && !collection.contains(IMPOSSIBLE) && python.len() <= MAX_INDEX_BYTES;
+        // Some servers take control characters; what stands before them does not.
+        let is_impossible = |character: char| character.is_control() || IMPOSSIBLE.contains(&character);
+        let is_possible = is_free && !collection.contains(is_impossible) && python.len() <= MAX_INDEX_BYTES;
         let is_plain = is_possible && collection.chars().all(is_plain_char);
         let mut escaped = format!("{prefix}-{MARK}");
         for character in collection.chars() {

@@ -19,7 +19,7 @@ pub enum Which {
 /// The query for records of this collection (of all collections in the index, if `None`) whose keys begin so.
 ///
 /// Our records are judged to the microsecond. Those of Python's have an instant to the millisecond there, rounded down:
-/// one that ends within the present millisecond counts as live, and has to be [looked at](ending) if that matters.
+/// one that ends within the present millisecond counts as live, and has to be looked at if that matters.
 pub fn query(collection: Option<&str>, prefix: &str, which: Which, now: Timestamp) -> Value {
     let mut filter = Vec::new();
     if let Some(collection) = collection {

@@ -118,6 +118,7 @@ fn no_two_collections_or_prefixes_share_an_escaped_index() {
         ("users~", None, false, "p-~users~7e"),
         ("a b", None, false, "p-~a~20b"),
         ("a/*", None, false, "p-~a~2f~2a"),
+        ("a\0", None, false, "p-~a~00"),
         ("İ", Some("p-i\u{307}"), false, "p-~~c4~b0"),
         (".", Some("p-."), true, "p-~."),
     ] {

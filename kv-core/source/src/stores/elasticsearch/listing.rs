@@ -203,7 +203,7 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         for (index, state) in states {
             match state.mark {
                 Some(mark) if mark.prefix != self.indices.prefix() => {}
-                Some(mark) if !(mark.shared && self.python_indices) => {
+                Some(mark) if !self.python_indices || self.indices.naming(&mark.collection).escaped == index => {
                     all.push(Own { index, collection: mark.collection, is_shared: mark.shared });
                 }
                 _ if !state.has_names => {}

@@ -80,7 +80,7 @@ impl ElasticsearchOptions {
 
     /// With every collection in the index that Python's library has it in, so that both see each other's records of it,
     /// whatever its name; without it, only of those whose names are lower-case and plain. Names that an index cannot
-    /// have, and those that begin or end with `~`, are left out.
+    /// have, those with control characters, and those that begin or end with `~` are left out.
     ///
     /// Python's index is the collection's name in lower case: `Users` and `users` share one, and a key in the one is a
     /// key in the other. An index is therefore of one collection only, the one that the store first wrote there, or
