@@ -88,7 +88,9 @@ use prepare::Prepared;
 /// (replica sets and sharded clusters): those carry a number by which the server does it once. What it did not get an
 /// answer to after that, and every batch, fails with [`Error::outcome_unknown`](kv_core::Error::outcome_unknown).
 /// `retryWrites=false` and `retryReads=false` in the URL turn that off. Writes are confirmed by a majority of the servers
-/// unless the URL says otherwise, and reads go to the primary.
+/// unless the URL says otherwise, and reads go to the primary. With the server's usual read concern, `local`, a read may see
+/// a write that is not confirmed yet, and that is undone if the primary fails just then; a `readConcernLevel` in the URL
+/// changes that.
 ///
 /// Looking for a server, connecting, and every answer have a time-out, 5 s by default; see [`MongoOptions`]. As the driver
 /// does it, a server that refuses the connection is tried until that time is up.

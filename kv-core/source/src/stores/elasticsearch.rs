@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kv_core::formats::elasticsearch::{Dialect, Indices, root, server};
+use kv_core::formats::elasticsearch::{Dialect, Indices, refusal_of, root, server};
 use kv_core::formats::http::{Request, Response};
 use kv_core::{
     Atomicity, CallOptions, Capabilities, Condition, DeleteOutcome, Description, Entry, Error, ErrorKind, KeyFilter,
@@ -21,11 +21,13 @@ mod listing;
 mod options;
 mod places;
 mod records;
+mod starting;
 
 pub use options::ElasticsearchOptions;
 
 use failure::refused;
 use places::Places;
+use starting::Starting;
 
 /// A value has at most so many bytes: 14 MiB. In base64 that is less than the 20 million characters which newer servers
 /// let a text have, and far less than the 100 MB of a request.
@@ -93,8 +95,9 @@ const MAX_VALUE_BYTES: u64 = 14 << 20;
 ///
 /// A node that cannot be connected to is passed over for the next. A read whose connection broke is sent again; so is a
 /// put, if nothing had been heard for a while. Any other write whose answer did not come fails with
-/// [`Error::outcome_unknown`](kv_core::Error::outcome_unknown). 429 and 503 are worth a retry, and tell for how long to
-/// wait. The most bytes of a value are 14 MiB.
+/// [`Error::outcome_unknown`](kv_core::Error::outcome_unknown). What was acknowledged outlives a crash of the server; a
+/// read may see a write that is not acknowledged yet, and that such a crash undoes. 429 and 503 are worth a retry, and tell for how long to
+/// wait. A read waits up to 1.3 s for an index that was made this moment and cannot be read yet. The most bytes of a value are 14 MiB.
 ///
 /// [`clear`]: crate::Collection::clear
 /// [`cull`]: crate::Kv::cull
@@ -179,8 +182,17 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
     /// The answer, if it is a success.
     #[maybe_async::maybe_async]
     async fn ask(&self, request: &Request, effect: Effect, within: Within) -> Result<Response> {
-        let response = self.http.send(request, effect, within).await?;
-        if response.is_success() { Ok(response) } else { Err(refused(&response, effect)) }
+        let mut starting = Starting::default();
+        loop {
+            let response = self.http.send(request, effect, within).await?;
+            if response.is_success() {
+                return Ok(response);
+            }
+            let is_starting = effect == Effect::Read && refusal_of(&response).is_starting();
+            if !(is_starting && starting.pause(within).await) {
+                return Err(refused(&response, effect));
+            }
+        }
     }
 
     /// Refuses a server of the other kind, and one that is too old.

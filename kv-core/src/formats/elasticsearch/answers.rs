@@ -46,6 +46,12 @@ impl Refusal {
             || self.name == "invalid_index_name_exception" && self.status == 409
     }
 
+    /// Whether no copy of the index could be asked: so it is for a moment after the index was made, or its node came up.
+    pub fn is_starting(&self) -> bool {
+        self.status == 503
+            && matches!(&*self.name, "no_shard_available_action_exception" | "search_phase_execution_exception")
+    }
+
     /// Whether the document is one that the index does not take.
     pub fn is_of_document(&self) -> bool {
         self.status == 400

@@ -8,6 +8,7 @@ use kv_core::formats::elasticsearch::{
 use kv_core::{Entry, ErrorKind, Name, Record, Result, ValueRef, Written};
 
 use super::failure::step_refused;
+use super::starting::Starting;
 use super::{ElasticsearchDriver, unexpected};
 use crate::attempts::Attempts;
 use crate::within::{Effect, Within};
@@ -27,11 +28,17 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
             return Ok(keys.iter().map(|_| Found::Missing).collect());
         };
         let mut all = Vec::with_capacity(keys.len());
-        let mut size = MOST_RECORDS;
+        let (mut size, mut starting) = (MOST_RECORDS, Starting::default());
         while all.len() < keys.len() {
             let part = &keys[all.len()..keys.len().min(all.len() + size)];
             match self.ask(&mget(&place.index, part, head), Effect::Read, within).await {
-                Ok(response) => all.extend(found(&response.body, collection, part, head)?),
+                Ok(response) => {
+                    let part = found(&response.body, collection, part, head)?;
+                    let is_starting = |found: &Found| matches!(found, Found::Refused(refusal) if refusal.is_starting());
+                    if !(part.iter().any(is_starting) && starting.pause(within).await) {
+                        all.extend(part);
+                    }
+                }
                 // Fewer of them may fit into an answer.
                 Err(error) if error.kind() == ErrorKind::TooLarge && part.len() > 1 => size = part.len() / 2,
                 Err(error) => return Err(error),
