@@ -210,6 +210,41 @@ fn what_the_server_refuses_has_its_kind() {
     });
 }
 
+/// An index that somebody makes at this moment has no shard yet that could be asked.
+#[test]
+fn a_read_waits_for_an_index_that_starts() {
+    let Some(server) = need(opensearch()) else { return };
+    let space = Space::new(&server, "");
+    let front = FrontOptions::new().start((&*server.host, server.port)).unwrap();
+    each(&Setup::new(front.url(), &space.prefix), |side| {
+        ask!(side, "c", put("k", &1)).unwrap();
+        let doc = r#"{"docs":[{"_index":"i","_id":"k","error":{"type":"no_shard_available_action_exception"}}]}"#;
+        let search = r#"{"error":{"type":"search_phase_execution_exception"},"status":503}"#;
+        let starts = |status, body, times| front.answer_next(times, Answer::new(status).body(body));
+        starts(200, doc, 3);
+        assert_eq!(ask!(side, "c", get::<i64>("k")).unwrap(), Some(1));
+        starts(503, search, 3);
+        assert_eq!(ask!(side, "c", count(&KeyFilter::all())).unwrap(), 1);
+        // It may never come up.
+        for (status, body) in [(200, doc), (503, search)] {
+            starts(status, body, usize::MAX);
+            front.reset();
+            let error = ask!(side, "c", get::<i64>("k")).unwrap_err();
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connection, true), "{error}");
+            assert_eq!(front.requests().len(), 8);
+            let start = Instant::now();
+            ask!(side, "c", with_timeout(Duration::from_millis(100)).get::<i64>("k")).unwrap_err();
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+            // Nor is a write repeated.
+            front.reset();
+            ask!(side, "c", put("k", &2)).unwrap_err();
+            assert_eq!(front.requests().len(), 1);
+            front.answer_nothing();
+        }
+        ask!(side, "c", clear()).unwrap();
+    });
+}
+
 #[test]
 fn the_other_server_and_an_old_one_say_so() {
     let Some(server) = need(opensearch()) else { return };
