@@ -10,6 +10,7 @@ mod chart;
 mod data;
 mod groups;
 mod measure;
+mod placement;
 mod subjects;
 mod table;
 

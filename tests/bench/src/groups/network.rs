@@ -1,10 +1,12 @@
 //! The frame of the groups whose backend is a server: each flavour, alone and several at once; and what a batch is worth.
+//! What is alone shares a processor with its server, see [`placement`](crate::placement).
 
 use std::error::Error;
 use std::sync::Arc;
 
 use super::{FLOOR, OURS};
 use crate::measure::{Plan, Row, compare, config};
+use crate::placement::Together;
 use crate::subjects::batches::{PutsAsync, PutsBlocking};
 use crate::subjects::run::{Keys, Runtimes};
 use crate::subjects::{Op, Subject};
@@ -33,6 +35,7 @@ impl Contest<'_> {
             let config = config("blocking", threads);
             if plan.wants(self.group, &config, &Op::STORES) {
                 let subjects = (self.blocking)(&self.keys, threads)?;
+                let _together = Together::new(threads == 1);
                 Op::STORES.iter().for_each(|op| rows.extend(compare(self.group, &config, *op, &subjects, plan)));
             }
         }
@@ -40,6 +43,7 @@ impl Contest<'_> {
             let config = config("async", tasks);
             if plan.wants(self.group, &config, &Op::STORES) {
                 let subjects = (self.awaiting)(&self.keys, &self.runtimes, tasks)?;
+                let _together = Together::new(tasks == 1);
                 Op::STORES.iter().for_each(|op| rows.extend(compare(self.group, &config, *op, &subjects, plan)));
             }
         }

@@ -47,24 +47,23 @@ impl<'a> FromSql<'a> for Raw<'a> {
     }
 }
 
-/// What is written, as the server takes it.
+/// What is written, as the server takes it: as in any program, each at an instant of its own, and a state of its own.
 struct Document {
     value: Vec<u8>,
     ttl: f64,
     created: [u8; 8],
     expires: [u8; 8],
-    revision: i64,
 }
 
 impl Document {
     fn new() -> Self {
         let at = |micros: u64| to_server(Timestamp::from_micros(micros as i64).expect("an instant")).to_be_bytes();
+        let now = now();
         Self {
             value: [b"\x01", VALUE].concat(),
             ttl: TTL.as_secs_f64(),
-            created: at(now()),
-            expires: at(now() + TTL.as_micros() as u64),
-            revision: 0x0123_4567_89ab_cdef,
+            created: at(now),
+            expires: at(now + TTL.as_micros() as u64),
         }
     }
 }
@@ -95,26 +94,28 @@ macro_rules! operations {
         let found = $client.query(&$statements[1], &[&COLLECTION, &keys]) $($wait)* .expect(FAILED);
         found.iter().filter(|row| has_value(row, VALUE_AT + 1)).count()
     }};
-    (put $client:expr, $statements:expr, $document:expr, $key:expr, [$($wait:tt)*]) => {{
-        let document = &$document;
+    (put $client:expr, $statements:expr, $key:expr, [$($wait:tt)*]) => {{
+        let document = Document::new();
         let (text, bytes) = (None::<&str>, None::<&[u8]>);
         $client.execute(&$statements[2], &[
             &COLLECTION, &$key, &Raw(&document.value), &document.ttl, &Raw(&document.created), &Raw(&document.expires),
-            &document.revision, &text, &text, &bytes, &bytes, &bytes,
+            &fastrand::i64(..), &text, &text, &bytes, &bytes, &bytes,
         ]) $($wait)* .expect(FAILED);
     }};
-    (put_many $client:expr, $statements:expr, $document:expr, $keys:expr, [$($wait:tt)*]) => {{
-        let (document, count) = (&$document, $keys.len());
+    (put_many $client:expr, $statements:expr, $keys:expr, [$($wait:tt)*]) => {{
+        let (document, count) = (Document::new(), $keys.len());
+        let revisions: Vec<i64> = (0..count).map(|_| fastrand::i64(..)).collect();
         let keys: Vec<&str> = $keys.iter().map(String::as_str).collect();
         let (texts, bytes) = (vec![None::<&str>; count], vec![None::<&[u8]>; count]);
         $client.execute(&$statements[3], &[
             &COLLECTION, &None::<&[u8]>, &keys, &vec![Raw(&document.value); count], &vec![document.ttl; count],
             &vec![Raw(&document.created); count], &vec![Raw(&document.expires); count],
-            &vec![document.revision; count], &texts, &texts, &bytes, &bytes,
+            &revisions, &texts, &texts, &bytes, &bytes,
         ]) $($wait)* .expect(FAILED);
     }};
-    (delete $client:expr, $statements:expr, $document:expr, $key:expr, [$($wait:tt)*]) => {{
-        let now = Raw(&$document.created);
+    (delete $client:expr, $statements:expr, $key:expr, [$($wait:tt)*]) => {{
+        let document = Document::new();
+        let now = Raw(&document.created);
         $client.query_opt(&$statements[4], &[&COLLECTION, &$key, &now]) $($wait)* .expect(FAILED).is_some()
     }};
 }
@@ -124,7 +125,6 @@ type Line = (postgres::Client, Vec<postgres::Statement>);
 /// Connections that block.
 pub struct RawBlocking {
     lines: [Mutex<Line>; 2],
-    document: Document,
 }
 
 impl RawBlocking {
@@ -134,7 +134,7 @@ impl RawBlocking {
             let statements = texts().iter().map(|text| client.prepare(text)).collect::<Result<Vec<_>, _>>()?;
             Ok(Mutex::new((client, statements)))
         };
-        Ok(Arc::new(Self { lines: [line()?, line()?], document: Document::new() }))
+        Ok(Arc::new(Self { lines: [line()?, line()?] }))
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -150,12 +150,12 @@ impl Blocking for RawBlocking {
 
     fn put(&self, key: &str) {
         let (client, statements) = &mut *self.line();
-        operations!(put client, statements, self.document, key, [])
+        operations!(put client, statements, key, [])
     }
 
     fn delete(&self, key: &str) -> bool {
         let (client, statements) = &mut *self.line();
-        operations!(delete client, statements, self.document, key, [])
+        operations!(delete client, statements, key, [])
     }
 
     fn get_many(&self, keys: &[String]) -> usize {
@@ -165,7 +165,7 @@ impl Blocking for RawBlocking {
 
     fn put_many(&self, keys: &[String]) {
         let (client, statements) = &mut *self.line();
-        operations!(put_many client, statements, self.document, keys, [])
+        operations!(put_many client, statements, keys, [])
     }
 }
 
@@ -173,7 +173,6 @@ impl Blocking for RawBlocking {
 pub struct RawAsync {
     lines: Vec<(tokio_postgres::Client, Vec<tokio_postgres::Statement>)>,
     next: std::sync::atomic::AtomicUsize,
-    document: Document,
 }
 
 impl RawAsync {
@@ -192,7 +191,7 @@ impl RawAsync {
             }
             lines.push((client, statements));
         }
-        Ok(Arc::new(Self { lines, next: Default::default(), document: Document::new() }))
+        Ok(Arc::new(Self { lines, next: Default::default() }))
     }
 
     fn line(&self) -> &(tokio_postgres::Client, Vec<tokio_postgres::Statement>) {
@@ -208,12 +207,12 @@ impl Awaiting for RawAsync {
 
     async fn put(&self, key: &str) {
         let (client, statements) = self.line();
-        operations!(put client, statements, self.document, key, [.await])
+        operations!(put client, statements, key, [.await])
     }
 
     async fn delete(&self, key: &str) -> bool {
         let (client, statements) = self.line();
-        operations!(delete client, statements, self.document, key, [.await])
+        operations!(delete client, statements, key, [.await])
     }
 
     async fn get_many(&self, keys: &[String]) -> usize {
@@ -223,6 +222,6 @@ impl Awaiting for RawAsync {
 
     async fn put_many(&self, keys: &[String]) {
         let (client, statements) = self.line();
-        operations!(put_many client, statements, self.document, keys, [.await])
+        operations!(put_many client, statements, keys, [.await])
     }
 }
