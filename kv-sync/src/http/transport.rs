@@ -3,13 +3,17 @@
 //! The connections to the nodes, blocking: by `ureq`, which needs no runtime, where the blocking form of `reqwest`
 //! runs one behind a thread of its own.
 
+use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kv_core::formats::http::{Request, Response};
 use kv_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
+use ureq::config::Config;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, AsSendBody, Body, Timeout, http};
 
 use super::failure::{BROKEN, Failure, NO_CONNECTION, too_large, too_slow_to_connect, unsendable, untrusted};
@@ -108,7 +112,40 @@ impl Own {
             let tls = TlsConfig::builder().root_certs(RootCerts::from(trusted.into_iter()));
             config = config.tls_config(tls.unversioned_rustls_crypto_provider(tls::provider()).build());
         }
-        Ok(Agent::new_with_config(config.build()))
+        Ok(Agent::with_parts(config.build(), DefaultConnector::default(), Addresses::default()))
+    }
+}
+
+/// The addresses of the nodes. `ureq` looks a name up for every request, also where a connection is open, and starts a
+/// thread for each look-up that has an end in time.
+#[derive(Debug, Default)]
+struct Addresses {
+    known: Mutex<HashMap<String, (Instant, ResolvedSocketAddrs)>>,
+    system: DefaultResolver,
+}
+
+impl Addresses {
+    /// So soon is it noticed that a name stands for another address.
+    const TRUSTED_FOR: Duration = Duration::from_secs(5);
+}
+
+impl Resolver for Addresses {
+    fn resolve(
+        &self,
+        uri: &http::Uri,
+        config: &Config,
+        within: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let name = uri.authority().map_or_else(String::new, |authority| format!("{:?} {authority}", uri.scheme()));
+        if let Some((since, addresses)) = self.known.lock().get(&name)
+            && since.elapsed() < Self::TRUSTED_FOR
+        {
+            return Ok(addresses.clone());
+        }
+        let addresses = self.system.resolve(uri, config, within)?;
+        // There are as many names as nodes.
+        self.known.lock().insert(name, (Instant::now(), addresses.clone()));
+        Ok(addresses)
     }
 }
 
@@ -165,4 +202,27 @@ fn headers(headers: &http::HeaderMap) -> Vec<(String, String)> {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     };
     headers.iter().filter_map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_up_once_in_a_while() {
+        let (addresses, config) = (Addresses::default(), Config::default());
+        let look = |uri: &str| addresses.resolve(&uri.parse().unwrap(), &config, NextTimeout::default()).unwrap();
+        assert_eq!(look("http://127.0.0.1:9200/a")[0], "127.0.0.1:9200".parse().unwrap());
+        assert_eq!(look("https://127.0.0.1/")[0].port(), 443);
+        assert_eq!(look("http://127.0.0.1/")[0].port(), 80);
+        let moved = look("http://127.0.0.2:9200/");
+        let age =
+            |since: Instant| addresses.known.lock().values_mut().for_each(|known| *known = (since, moved.clone()));
+        age(Instant::now());
+        assert_eq!(look("http://127.0.0.1:9200/b"), moved);
+        if let Some(long_ago) = Instant::now().checked_sub(2 * Addresses::TRUSTED_FOR) {
+            age(long_ago);
+            assert_eq!(look("http://127.0.0.1:9200/c")[0], "127.0.0.1:9200".parse().unwrap());
+        }
+    }
 }

@@ -117,6 +117,8 @@ pub struct RawAsync {
 
 impl RawAsync {
     pub fn new(url: &str) -> Arc<Self> {
+        // It wants one to be there, though nothing here is encrypted. There may be one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Arc::new(Self { client: reqwest::Client::new(), requests: Requests::new(url) })
     }
 
