@@ -17,8 +17,6 @@ use crate::python::run;
 pub(super) const PROGRAM: &str = "secantusd-rs";
 const CRATE: &str = "secantus-mdb";
 const VERSION: &str = "0.5.3-beta.196";
-/// It takes a later compiler than this project does.
-const TOOLCHAIN: &str = "1.98.0";
 
 fn folder() -> String {
     format!("{CRATE}-{VERSION}")
@@ -31,10 +29,10 @@ pub(super) fn is_prepared() -> bool {
 /// The server, built if it is not there yet: that takes some minutes, once.
 pub(super) fn program() -> Result<PathBuf> {
     let build = |new: &Path| {
-        let rustup = ["toolchain", "install", TOOLCHAIN, "--profile", "minimal", "--no-self-update"];
-        run(Command::new("rustup").args(rustup)).context(|| format!("Rust {TOOLCHAIN} for {CRATE}"))?;
-        let mut cargo = Command::new("rustup");
-        cargo.args(["run", TOOLCHAIN, "cargo", "install", CRATE, "--version", VERSION, "--locked", "--root"]).arg(new);
+        let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+        // It asks for a later compiler than this project has, and needs none.
+        let how = ["--version", VERSION, "--locked", "--ignore-rust-version", "--root"];
+        cargo.args(["install", CRATE]).args(how).arg(new);
         // Nothing of this project's is for it, and nothing of it for this project's folder.
         for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "RUSTFLAGS", "RUSTC_WRAPPER"] {
             cargo.env_remove(name);

@@ -129,8 +129,12 @@ pub(crate) const POSTGRES: Place = place!(
 
 pub(crate) const MONGODB: Place = place!(
     "MongoDB",
-    // The server tells its clients its own address, which is not the proxy's.
-    |library, at| library::stores::MongoStore::connect(&format!("{at}/?directConnection=true")).unwrap(),
+    // The server tells its clients its own address, which is not the proxy's. And SecantusDB forgets with a crash which
+    // writes it has done, where MongoDB keeps that with them: what the client sends again would be done again.
+    |library, at| {
+        let at = format!("{at}/?directConnection=true&retryWrites=false");
+        library::stores::MongoStore::connect(&at).unwrap()
+    },
     private!(servers::private_mongodb(servers::MongodbOptions::new()))
 );
 
