@@ -10,7 +10,7 @@ use super::recipe::{Place, Recipe, host};
 use super::wire::{Stream, tcp};
 use super::{Kind, UNKNOWN, find, launch};
 use crate::cached;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::need::Unavailable;
 use crate::python::run;
 
