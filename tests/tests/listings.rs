@@ -223,8 +223,7 @@ stores! {
     disk among FOREIGN, Some(tempfile::tempdir().unwrap()), |library, at| library::stores::DiskStore::open(at.path().join("kv.db"));
     postgres among FOREIGN, need(servers::private_postgres(servers::PostgresOptions::new())),
         |library, at| library::stores::PostgresStore::connect(at.url()).unwrap();
-    // SecantusDB writes some thousand a second.
-    mongodb among FOREIGN / 20, need(servers::private_mongodb(servers::MongodbOptions::new())),
+    mongodb among FOREIGN, need(servers::private_mongodb(servers::MongodbOptions::new())),
         |library, at| library::stores::MongoStore::connect(at.url()).unwrap();
     opensearch among FOREIGN, need(servers::private_opensearch(servers::OpensearchOptions::new())),
         |library, at| library::stores::OpenSearchStore::connect(at.url()).unwrap();
