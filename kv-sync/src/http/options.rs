@@ -30,8 +30,9 @@ impl HttpOptions {
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
     /// The most bytes of an answer's body unless told another number: 256 MiB.
     pub(crate) const DEFAULT_MAX_ANSWER_BYTES: usize = 256 << 20;
-    /// Connections to a node that are kept for later unless told another number.
-    pub(crate) const DEFAULT_MAX_IDLE: usize = 32;
+    /// Connections to a node that are kept for later unless told another number. Where more are in use at once, each call
+    /// makes one and closes it again; and those that nobody needs end soon by their age.
+    pub(crate) const DEFAULT_MAX_IDLE: usize = 256;
 
     /// With this first node: `http[s]://[user:password@]host[:port][/path]`.
     ///
