@@ -22,13 +22,8 @@ impl<const OPEN: bool> ElasticsearchDriver<OPEN> {
         let was_live = if place.is_shared {
             self.remove_carefully(name, cx, within).await?
         } else {
-            let mut steps = Bulk::default();
-            steps.look(name.key);
-            steps.delete(name.key, None);
-            let answers = self.run(name.collection, steps, Effect::Change, false, within).await?;
-            let Some(answers) = answers else { return Ok(DeleteOutcome::Missing) };
-            let mut answers = answers.into_iter();
-            was_live(answers.next(), answers.next(), name, cx)?
+            let removed = self.remove_some(name.collection, &[name.key], cx, within).await?.pop();
+            removed.ok_or_else(unexpected)??
         };
         Ok(if was_live { DeleteOutcome::Deleted } else { DeleteOutcome::Missing })
     }
@@ -171,10 +166,7 @@ fn was_live(
     let (Some((look, looked)), Some((delete, _))) = (look, delete) else { return Err(unexpected()) };
     let deleted = match delete {
         Step::Done(deleted) => deleted,
-        Step::Missing => return Ok(false),
-        Step::Refused(refusal) if refusal.is_missing_index() => return Ok(false),
-        Step::Refused(refusal) => return Err(step_refused(&refusal)),
-        _ => return Err(unexpected()),
+        other => return is_removed(other)?.ok_or_else(unexpected),
     };
     let (Step::Done(seen), Some(looked)) = (look, looked) else {
         // It was written between the look and the delete, and so it was live.

@@ -9,6 +9,7 @@ use kv_core::formats::http::{Request, Response};
 use kv_core::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 use ureq::config::Config;
+use ureq::http::uri::{Authority, Scheme};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -114,11 +115,14 @@ impl Own {
     }
 }
 
+/// What of a URL says where to connect to.
+type Host = (Option<Scheme>, Option<Authority>);
+
 /// The addresses of the nodes. `ureq` looks a name up for every request, also where a connection is open, and starts a
 /// thread for each look-up that has an end in time.
 #[derive(Debug, Default)]
 struct Addresses {
-    known: Mutex<HashMap<String, (Instant, ResolvedSocketAddrs)>>,
+    known: Mutex<HashMap<Host, (Instant, ResolvedSocketAddrs)>>,
     system: DefaultResolver,
 }
 
@@ -134,7 +138,7 @@ impl Resolver for Addresses {
         config: &Config,
         within: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let name = uri.authority().map_or_else(String::new, |authority| format!("{:?} {authority}", uri.scheme()));
+        let name = (uri.scheme().cloned(), uri.authority().cloned());
         if let Some((since, addresses)) = self.known.lock().get(&name)
             && since.elapsed() < Self::TRUSTED_FOR
         {

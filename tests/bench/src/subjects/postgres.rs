@@ -1,7 +1,7 @@
 //! The floor of PostgreSQL: the client crate as it is, with the same statements, prepared, on the same bytes.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use kv_core::Timestamp;
 use kv_core::formats::postgres::{Query, Statements, Table, to_server};
@@ -47,9 +47,12 @@ impl<'a> FromSql<'a> for Raw<'a> {
     }
 }
 
+/// The value as the server takes it.
+static SENT: LazyLock<Vec<u8>> = LazyLock::new(|| [b"\x01", VALUE].concat());
+
 /// What is written, as the server takes it: as in any program, each at an instant of its own, and a state of its own.
 struct Document {
-    value: Vec<u8>,
+    value: &'static [u8],
     ttl: f64,
     created: [u8; 8],
     expires: [u8; 8],
@@ -59,12 +62,7 @@ impl Document {
     fn new() -> Self {
         let at = |micros: u64| to_server(Timestamp::from_micros(micros as i64).expect("an instant")).to_be_bytes();
         let now = now();
-        Self {
-            value: [b"\x01", VALUE].concat(),
-            ttl: TTL.as_secs_f64(),
-            created: at(now),
-            expires: at(now + TTL.as_micros() as u64),
-        }
+        Self { value: &SENT, ttl: TTL.as_secs_f64(), created: at(now), expires: at(now + TTL.as_micros() as u64) }
     }
 }
 
@@ -98,7 +96,7 @@ macro_rules! operations {
         let document = Document::new();
         let (text, bytes) = (None::<&str>, None::<&[u8]>);
         $client.execute(&$statements[2], &[
-            &COLLECTION, &$key, &Raw(&document.value), &document.ttl, &Raw(&document.created), &Raw(&document.expires),
+            &COLLECTION, &$key, &Raw(document.value), &document.ttl, &Raw(&document.created), &Raw(&document.expires),
             &fastrand::i64(..), &text, &text, &bytes, &bytes, &bytes,
         ]) $($wait)* .expect(FAILED);
     }};
@@ -108,7 +106,7 @@ macro_rules! operations {
         let keys: Vec<&str> = $keys.iter().map(String::as_str).collect();
         let (texts, bytes) = (vec![None::<&str>; count], vec![None::<&[u8]>; count]);
         $client.execute(&$statements[3], &[
-            &COLLECTION, &None::<&[u8]>, &keys, &vec![Raw(&document.value); count], &vec![document.ttl; count],
+            &COLLECTION, &None::<&[u8]>, &keys, &vec![Raw(document.value); count], &vec![document.ttl; count],
             &vec![Raw(&document.created); count], &vec![Raw(&document.expires); count],
             &revisions, &texts, &texts, &bytes, &bytes,
         ]) $($wait)* .expect(FAILED);
