@@ -157,9 +157,21 @@ impl Text {
     /// A text that `Display` gave.
     #[inline]
     pub(crate) fn written(text: &[u8]) -> Self {
+        if let Ok(bytes) = <[u8; 32]>::try_from(text) {
+            return Self { bytes, len: 32 };
+        }
         let mut written = Self::default();
         written.push(text);
         written
+    }
+
+    /// Whether it is this text. Most have all of the places, which compares at once.
+    #[inline]
+    pub(crate) fn is(&self, text: &[u8]) -> bool {
+        match <&[u8; 32]>::try_from(text) {
+            Ok(text) => self.len == 32 && self.bytes == *text,
+            Err(_) => self.as_bytes() == text,
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {

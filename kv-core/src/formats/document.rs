@@ -36,7 +36,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::Document;
-use crate::{Metadata, Name, Record, Result, Timestamp, ValueRef, time};
+use crate::{Entry, Metadata, Name, Record, Result, Timestamp, ValueRef, time};
 
 pub(super) mod general;
 pub(super) mod plain;
@@ -84,7 +84,7 @@ impl Formatted {
     /// The instant of a text that [`text`](Self::text) gave.
     #[inline]
     fn instant(&mut self, text: &[u8]) -> Option<Timestamp> {
-        if self.instant.is_none() || self.text.as_bytes() != text {
+        if self.instant.is_none() || !self.text.is(text) {
             *self = Self { instant: Some(Timestamp::parse_fixed(text)?), text: time::Text::written(text) };
         }
         self.instant
@@ -171,26 +171,63 @@ fn encode_metadata(metadata: &Metadata, out: &mut Vec<u8>) {
 /// # Ok::<(), kv_core::Error>(())
 /// ```
 pub fn decode(document: &[u8]) -> Result<Document<'_>> {
-    decode_expected(document, Name::new("", ""), &mut Stamp::default())
+    match decode_own(document, Name::new("", ""), &mut Stamp::default()) {
+        Some(own) => Ok(own.into_document()),
+        None => general::decode(document),
+    }
 }
 
-/// [`decode`], only faster, for a document that most likely is of this name, and one of many: what was learned from
-/// those before it is in the stamp.
+/// The entry in a document, if that is of this name as far as it says: what [`decode`] gives, only faster, for one of
+/// many. What was learned from those before it is in the stamp.
 ///
 /// # Errors
 ///
-/// Those of [`decode`]. Another name is none.
-pub fn decode_expected<'a>(document: &'a [u8], name: Name<'a>, stamp: &mut Stamp) -> Result<Document<'a>> {
-    match decode_own(document, name, stamp) {
-        Some(document) => Ok(document),
-        None => general::decode(document),
+/// Those of [`decode`].
+pub fn entry_of(document: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<Entry>> {
+    let Some(own) = decode_own(document, name, stamp) else {
+        let other = general::decode(document)?;
+        return Ok(other.is_of(name).then(|| other.to_entry(document)));
+    };
+    if !is_same(own.collection, name.collection) || !is_same(own.key, name.key) {
+        return Ok(None);
+    }
+    Ok(Some(Entry::of_document(document, &own.record.with_metadata(own.metadata.as_ref()))))
+}
+
+/// Whether these are equal; most often they are one and the same, where the name was [expected](plain::expected).
+#[inline]
+fn is_same(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
+}
+
+/// What [`encode`] wrote.
+struct Own<'a> {
+    collection: &'a str,
+    key: &'a str,
+    /// All but the notes.
+    record: Record<'a>,
+    metadata: Option<Metadata>,
+}
+
+impl<'a> Own<'a> {
+    fn into_document(self) -> Document<'a> {
+        Document {
+            collection: Some(Cow::Borrowed(self.collection)),
+            key: Some(Cow::Borrowed(self.key)),
+            value: self.record.value,
+            created: self.record.created,
+            expires: self.record.expires,
+            revision: self.record.revision,
+            metadata: self.metadata.filter(|metadata| !metadata.is_empty()),
+        }
     }
 }
 
 /// Reads what [`encode`] writes; `None` for all that is not surely that.
 ///
 /// A document of Python's never is: it has no revision.
-fn decode_own<'a>(document: &'a [u8], name: Name<'a>, stamp: &mut Stamp) -> Option<Document<'a>> {
+#[inline(always)]
+fn decode_own<'a>(document: &'a [u8], name: Name<'a>, stamp: &mut Stamp) -> Option<Own<'a>> {
     let rest = document.strip_suffix(END)?.strip_prefix(COLLECTION)?;
     let (collection, rest) = plain::expected(name.collection, rest).or_else(|| plain::text(rest))?;
     let (created, rest) = instant(CREATED, rest, &mut stamp.created)?;
@@ -208,15 +245,8 @@ fn decode_own<'a>(document: &'a [u8], name: Name<'a>, stamp: &mut Stamp) -> Opti
     let (digits, rest) = rest.split_first_chunk()?;
     let revision = plain::from_hex(*digits)?;
     let value = rest.strip_prefix(VALUE).filter(|value| is_one_value(value))?;
-    Some(Document {
-        collection: Some(Cow::Borrowed(collection)),
-        key: Some(Cow::Borrowed(key)),
-        value: ValueRef::Json(value),
-        created,
-        expires,
-        revision,
-        metadata: metadata.filter(|metadata| !metadata.is_empty()),
-    })
+    let record = Record::new(ValueRef::Json(value), revision).with_created(created).with_expires(expires);
+    Some(Own { collection, key, record, metadata })
 }
 
 /// The instant after this label, if the label is there.

@@ -120,21 +120,29 @@ pub fn encode(name: Name<'_>, record: &Record<'_>, stamp: &mut Stamp, out: &mut 
 /// [`ErrorKind::Corrupted`] if it is foreign, damaged, or of a format version this library does not know.
 #[inline]
 pub fn decode(stored: &[u8]) -> Result<Document<'_>> {
-    decode_expected(stored, Name::new("", ""), &mut Stamp::default())
+    match is_binary(stored) {
+        true => binary::decode(stored),
+        false => document::decode(stored),
+    }
 }
 
-/// [`decode`], only faster, for a record that most likely is of this name, and one of many; see
-/// [`document::decode_expected`].
+/// The entry in a stored record of either form, if that is of this name as far as it says; see
+/// [`document::entry_of`].
 ///
 /// # Errors
 ///
-/// Those of [`decode`]. Another name is none.
+/// Those of [`decode`].
 #[inline]
-pub fn decode_expected<'a>(stored: &'a [u8], name: Name<'a>, stamp: &mut Stamp) -> Result<Document<'a>> {
-    match stored.first() == Some(&binary::MAGIC[0]) {
-        true => binary::decode(stored),
-        false => document::decode_expected(stored, name, stamp),
+pub fn entry_of(stored: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<Entry>> {
+    if !is_binary(stored) {
+        return document::entry_of(stored, name, stamp);
     }
+    let document = binary::decode(stored)?;
+    Ok(document.is_of(name).then(|| document.to_entry(stored)))
+}
+
+fn is_binary(stored: &[u8]) -> bool {
+    stored.first() == Some(&binary::MAGIC[0])
 }
 
 #[cold]

@@ -41,6 +41,7 @@ const NAMESPACE_END: char = '|';
 /// assert_eq!(keys.key(Name::new("users::eu", "a")), b"%users%3A%3Aeu::a");
 /// assert_eq!(keys.legacy_key(Name::new("users::eu", "a")).unwrap(), b"users::eu::a");
 /// assert_eq!(keys.split(b"users::a::b"), Some(("users".into(), "a::b")));
+/// assert_eq!(keys.keys("users").key("a"), b"users::a");
 ///
 /// let keys = RedisKeys::new(Some("app"));
 /// assert_eq!(keys.key(Name::new("users", "a")), b"%app|users::a");
@@ -63,18 +64,25 @@ impl RedisKeys {
 
     /// The key of a record.
     pub fn key(&self, name: Name<'_>) -> Vec<u8> {
-        let mut key = Vec::new();
-        self.key_into(name, &mut key);
+        let mut key = self.head(name.collection, name.key.len());
+        key.extend_from_slice(name.key.as_bytes());
         key
     }
 
-    /// Appends the key of a record.
-    pub fn key_into(&self, name: Name<'_>, out: &mut Vec<u8>) {
-        let collection = own_form(name.collection);
-        out.reserve(self.namespace.len() + collection.len() + SEPARATOR.len() + name.key.len());
-        for part in [&*self.namespace, &*collection, SEPARATOR, name.key] {
-            out.extend_from_slice(part.as_bytes());
+    /// The keys of many records of a collection, each made in the place of the one before it.
+    pub fn keys(&self, collection: &str) -> BatchKeys {
+        let made = self.head(collection, 64);
+        BatchKeys { head: made.len(), made }
+    }
+
+    /// What stands before the key that the user gave, with room for so much more.
+    fn head(&self, collection: &str, room: usize) -> Vec<u8> {
+        let collection = own_form(collection);
+        let mut head = Vec::with_capacity(self.namespace.len() + collection.len() + SEPARATOR.len() + room);
+        for part in [&*self.namespace, &*collection, SEPARATOR] {
+            head.extend_from_slice(part.as_bytes());
         }
+        head
     }
 
     /// Where Python's library keeps a record of an odd collection; `None` if that is the same as the
@@ -131,6 +139,22 @@ impl RedisKeys {
 
     fn has_legacy(&self, collection: &str) -> bool {
         self.namespace.is_empty() && is_odd(collection)
+    }
+}
+
+/// Keys of one collection; see [`RedisKeys::keys`].
+#[derive(Debug, Clone)]
+pub struct BatchKeys {
+    made: Vec<u8>,
+    head: usize,
+}
+
+impl BatchKeys {
+    /// The key of this record.
+    pub fn key(&mut self, key: &str) -> &[u8] {
+        self.made.truncate(self.head);
+        self.made.extend_from_slice(key.as_bytes());
+        &self.made
     }
 }
 
@@ -272,6 +296,9 @@ mod tests {
             let stored = keys.key(Name::new(&collection, &key));
             prop_assert_eq!(keys.split(&stored), Some((Cow::Borrowed(&*collection), &*key)));
             prop_assert!(matches(&keys.all_pattern(), &stored));
+            let mut batch = keys.keys(&collection);
+            prop_assert_eq!([batch.key("before").len(), batch.key(&key).len()], [stored.len() - key.len() + 6, stored.len()]);
+            prop_assert_eq!(batch.key(&key), &stored[..]);
             if namespace != other {
                 prop_assert_eq!(RedisKeys::new(other.as_deref()).split(&stored), None);
             }

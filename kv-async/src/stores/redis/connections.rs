@@ -288,8 +288,8 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// A stream that gathers what it is to write: the tasks that are ready take their turn first, and what they ask is
-/// written with it in one system call. The client writes once for every task.
+/// A stream that gathers what it is to write, if it is little: the tasks that are ready take their turn first, and what
+/// they ask is written with it in one system call. The client writes once for every task.
 struct Gathering<S> {
     stream: S,
     asking: Arc<AtomicUsize>,
@@ -303,6 +303,9 @@ struct Gathering<S> {
 impl<S: AsyncWrite + Unpin> Gathering<S> {
     /// What is not sent is no longer added to beyond this.
     const MOST: usize = 256 * 1024;
+
+    /// So much is worth a system call of its own: the server works on it while the others take their turn.
+    const ENOUGH: usize = 4 * 1024;
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.unsent.len() {
@@ -332,7 +335,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let is_alone = self.asking.load(Ordering::Relaxed) < 2;
-        if !is_alone && !self.unsent.is_empty() && !std::mem::replace(&mut self.waited, true) {
+        let is_little = (1..Self::ENOUGH).contains(&self.unsent.len());
+        if !is_alone && is_little && !std::mem::replace(&mut self.waited, true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

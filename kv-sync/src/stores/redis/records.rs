@@ -47,13 +47,7 @@ pub(super) fn accepted(answer: Value) -> Result<()> {
 
 /// The entry in what stands under a name's own key; none if it says that it is of another name.
 pub(super) fn own(stored: &[u8], name: Name<'_>) -> Result<Option<Entry>> {
-    own_next(stored, name, &mut Stamp::default())
-}
-
-/// [`own`] for one of many.
-fn own_next(stored: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<Entry>> {
-    let document = formats::decode_expected(stored, name, stamp)?;
-    Ok(document.is_of(name).then(|| document.to_entry(stored)))
+    formats::entry_of(stored, name, &mut Stamp::default())
 }
 
 /// The entry in what stands under a name's legacy key, which is as well the key of other names: it must say whose it
@@ -146,35 +140,27 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             let mut answers = self.client.ask(&gets, Effect::Read, within)?.into_iter();
             return Ok(names.map(|name| either(answers.next(), answers.next(), name)).collect());
         }
-        let answers = self.mget(names.clone(), within)?;
+        let answers = self.mget(collection, keys, within)?;
         let mut stamp = Stamp::default();
         let entry = |(name, answer): (Name<'_>, Value)| {
-            bytes(answer)?.map_or(Ok(None), |stored| own_next(&stored, name, &mut stamp))
+            bytes(answer)?.map_or(Ok(None), |stored| formats::entry_of(&stored, name, &mut stamp))
         };
         Ok(names.zip(answers).map(entry).collect())
     }
 
-    /// What `MGET` answers for these names, and `GET` for those of them that `MGET` cannot tell from missing ones.
+    /// What `MGET` answers for these keys, and `GET` for those of them that `MGET` cannot tell from missing ones.
     ///
     /// `MGET` answers nil for what is no string too. `EXISTS` in the same trip tells that there is no such key among
     /// them; it is left out where keys have long not been missing, since it is only asked for those.
-    fn mget<'k>(
-        &self,
-        names: impl ExactSizeIterator<Item = Name<'k>> + Clone + Send,
-        within: Within,
-    ) -> Result<Vec<Value>> {
-        let size: usize = names.clone().map(|name| name.key.len() + name.collection.len() + 2).sum();
+    fn mget(&self, collection: &str, keys: &[&str], within: Within) -> Result<Vec<Value>> {
+        let size: usize = keys.iter().map(|key| key.len() + collection.len() + 2).sum();
         let with_count = self.misses.are_likely();
         let mut commands = if with_count { Commands::new(4, 2 * size) } else { Commands::new(1, 0) };
-        let mut key = Vec::new();
+        let mut made = self.keys.keys(collection);
         let mut of_all = |command: &[u8], commands: &mut Commands| {
-            commands.begin(names.len() + 1, size + 64);
+            commands.begin(keys.len() + 1, size + 64);
             commands.part(command);
-            for name in names.clone() {
-                key.clear();
-                self.keys.key_into(name, &mut key);
-                commands.part(&key);
-            }
+            keys.iter().for_each(|key| commands.part(made.key(key)));
         };
         if with_count {
             add(&mut commands, &[b"MULTI"]);
@@ -190,7 +176,7 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             let Ok([Value::Array(strings), count]) = <[Value; 2]>::try_from(found) else { return Err(unexpected()) };
             (found, existing) = (strings, usize::try_from(number(&count)?).ok());
         }
-        if found.len() != names.len() {
+        if found.len() != keys.len() {
             return Err(unexpected());
         }
         let is_missing = |answer: &Value| matches!(answer, Value::Nil);
@@ -199,8 +185,8 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
         if strings == found.len() || existing == Some(strings) {
             return Ok(found);
         }
-        let in_doubt = names.zip(&found).filter(|(_, answer)| is_missing(answer));
-        let in_doubt: Vec<_> = in_doubt.map(|(name, _)| self.keys.key(name)).collect();
+        let in_doubt = keys.iter().zip(&found).filter(|(_, answer)| is_missing(answer));
+        let in_doubt: Vec<_> = in_doubt.map(|(key, _)| self.keys.key(Name::new(collection, key))).collect();
         let again = self.fetch(&in_doubt, within)?;
         for (answer, again) in found.iter_mut().filter(|answer| is_missing(answer)).zip(again) {
             *answer = again;
@@ -243,18 +229,18 @@ impl<const VALKEY: bool> RedisDriver<VALKEY> {
             add(&mut commands, &[b"MULTI"]);
         }
         let mut written = Vec::with_capacity(records.len());
-        let (mut stamp, mut key, mut documents) = (Stamp::default(), Vec::new(), Vec::with_capacity(size));
+        let (mut stamp, mut keys, mut documents) =
+            (Stamp::default(), self.keys.keys(collection), Vec::with_capacity(size));
         for (name, record) in names.clone() {
-            key.clear();
-            self.keys.key_into(name, &mut key);
+            let key = keys.key(name.key);
             let start = documents.len();
             formats::encode(name, record, &mut stamp, &mut documents);
             let document = &documents[start..];
             if are_permanent {
-                commands.part(&key);
+                commands.part(key);
                 commands.part(document);
             } else {
-                add_set(&mut commands, &key, document, record.expires, cx.now);
+                add_set(&mut commands, key, document, record.expires, cx.now);
             }
             written.push((start..documents.len(), record.expires));
         }
