@@ -129,6 +129,20 @@ impl<D: Driver> Managed<D> {
         Context::new(self.clock.now(), call, &self.revisions)
     }
 
+    /// The record to write, if it may be.
+    #[inline]
+    fn checked<'a>(
+        &self,
+        name: Name<'_>,
+        value: ValueRef<'a>,
+        options: &'a PutOptions,
+        cx: Context<'_>,
+    ) -> Result<Record<'a>> {
+        self.limits.check_name(name)?;
+        options.metadata.check()?;
+        record(value, options.expiry, options, cx, self.limits)
+    }
+
     #[cold]
     fn fail(&self, error: Error, operation: &'static str) -> Error {
         error.in_store(self.kind).during(operation)
@@ -194,11 +208,22 @@ impl<D: Driver> Store for Managed<D> {
     }
 
     fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
-        if !self.is_ready.load(Ordering::Acquire) || self.limits.check_name(name).is_err() {
+        if !D::AT_HAND || !self.is_ready.load(Ordering::Acquire) || self.limits.check_name(name).is_err() {
             return None;
         }
-        let entry = self.driver.at_hand(name)?;
+        let entry = flavour::at_once(self.driver.get(name, false, &CallOptions::default()))?.ok()?;
         Some(entry.filter(|entry| !entry.expires().is_some_and(|expires| self.clock.has_come(expires))))
+    }
+
+    fn put_at_hand(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Option<Result<PutOutcome>> {
+        if !D::AT_HAND || !self.is_ready.load(Ordering::Acquire) {
+            return None;
+        }
+        let cx = self.context(&options.call);
+        // What is refused is for a put to refuse.
+        let record = self.checked(name, value, options, cx).ok()?;
+        let outcome = flavour::at_once(self.driver.put(name, &record, &options.condition, cx))?;
+        Some(outcome.map_err(|error| self.fail(error, "put").at(name)))
     }
 
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
@@ -238,10 +263,8 @@ impl<D: Driver> Store for Managed<D> {
 
     async fn put(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
         let fail = |error| self.fail(error, "put").at(name);
-        self.limits.check_name(name).map_err(fail)?;
-        options.metadata.check().map_err(fail)?;
         let cx = self.context(&options.call);
-        let record = record(value, options.expiry, options, cx, self.limits).map_err(fail)?;
+        let record = self.checked(name, value, options, cx).map_err(fail)?;
         self.ready().await.map_err(fail)?;
         self.driver.put(name, &record, &options.condition, cx).await.map_err(fail)
     }

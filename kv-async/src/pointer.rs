@@ -37,6 +37,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).at_hand(name)
     }
 
+    fn put_at_hand(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Option<Result<PutOutcome>> {
+        (**self).put_at_hand(name, value, options)
+    }
+
     fn get<'l0, 'l1, 'l2, 'a>(&'l0 self, name: Name<'l1>, options: &'l2 GetOptions) -> Answer<'a, Option<Entry>>
     where
         'l0: 'a,

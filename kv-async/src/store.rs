@@ -57,6 +57,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// What [`put`](Self::put) would answer, of a store that has its entries at hand: it was done, and nothing awaited.
+    /// `None` where nothing was done, and `put` is to be asked.
+    fn put_at_hand(&self, _name: Name<'_>, _value: ValueRef<'_>, _options: &PutOptions) -> Option<Result<PutOutcome>> {
+        None
+    }
+
     /// Reads an entry.
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>>;
 

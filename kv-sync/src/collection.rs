@@ -236,10 +236,17 @@ impl Collection {
     /// Those of [`put_with`](Self::put_with).
     pub fn put_value(&self, key: &str, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
         if self.call == CallOptions::default() || options.call.timeout.is_some() {
-            return self.store.put(self.at(key), value, options);
+            return self.write(key, value, options);
         }
         let options = options.clone().with_call(self.call_or(options.call));
-        self.store.put(self.at(key), value, &options)
+        self.write(key, value, &options)
+    }
+
+    fn write(&self, key: &str, value: ValueRef<'_>, options: &PutOptions) -> Result<PutOutcome> {
+        match self.store.put_at_hand(self.at(key), value, options) {
+            Some(outcome) => outcome,
+            None => self.store.put(self.at(key), value, options),
+        }
     }
 
     /// Writes a permanent bytes entry in place of whatever was there.
@@ -248,7 +255,7 @@ impl Collection {
     ///
     /// [`TooLarge`](kv_core::ErrorKind::TooLarge).
     pub fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<Written> {
-        let outcome = self.store.put(self.at(key), ValueRef::Bytes(bytes), &self.writing())?;
+        let outcome = self.write(key, ValueRef::Bytes(bytes), &self.writing())?;
         unconditional(outcome)
     }
 
@@ -339,7 +346,7 @@ impl Collection {
         options: &PutOptions,
     ) -> Result<Written> {
         let value = self.encode(key, value, "put")?;
-        let outcome = self.store.put(self.at(key), value.as_ref(), options)?;
+        let outcome = self.write(key, value.as_ref(), options)?;
         unconditional(outcome)
     }
 

@@ -59,17 +59,16 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// What the store is called in errors and descriptions.
     const KIND: &'static str;
 
+    /// Whether the records are at hand: [`get`](Self::get) and [`put`](Self::put) wait for nothing, and are done when
+    /// their futures are first polled.
+    const AT_HAND: bool = false;
+
     /// What the store is and can do.
     fn describe(&self) -> Description;
 
     /// Opens what there is to open. Called before the first use, by one caller at a time, and again by the next use
     /// after it failed or after [`close`](Self::close).
     fn setup(&self) -> Result<()>;
-
-    /// What [`get`](Self::get) would give, of a driver that has its records at hand and cannot fail; `None` for all others.
-    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
-        None
-    }
 
     /// Reads a record, whether it has ended or not. With `head` the value may be given as `null`.
     fn get(&self, name: Name<'_>, head: bool, call: &CallOptions) -> Result<Option<Entry>>;

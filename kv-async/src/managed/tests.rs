@@ -158,6 +158,26 @@ async fn a_batch_with_one_bad_item_writes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_put_at_hand_is_put() {
+    let store = MemoryStore::new();
+    let (name, always) = (Name::new("c", "k"), PutOptions::default());
+    let put = |name, value| store.put_at_hand(name, ValueRef::Json(value), &always);
+    assert!(put(name, b"1").is_none(), "before set-up");
+    let before = store.get(name, &GetOptions::default()).await.unwrap();
+    assert!(before.is_none());
+    let written = put(name, b"1").unwrap().unwrap().written().unwrap();
+    let found = store.get(name, &GetOptions::default()).await.unwrap().unwrap();
+    assert_eq!((found.as_json(), found.revision()), (Some("1"), written.revision()));
+    let absent = PutOptions::default().with_condition(Condition::IfAbsent);
+    let conflict = store.put_at_hand(name, ValueRef::Json(b"2"), &absent).unwrap().unwrap();
+    assert!(conflict.written().is_none());
+    assert!(put(Name::new("c", ""), b"1").is_none(), "an error, which a put tells");
+    let wrapped = crate::wrappers::Statistics::new(std::sync::Arc::new(store));
+    assert!(Store::put_at_hand(&wrapped, name, ValueRef::Json(b"2"), &always).is_none());
+    assert!(SimpleStore::new().put_at_hand(name, ValueRef::Json(b"2"), &always).is_none());
+}
+
+#[tokio::test]
 async fn what_memory_has_at_hand_is_what_a_get_finds() {
     let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
     let store = MemoryStore::new().with_clock(clock.clone()).with_seed("c", "seed", &1).unwrap();

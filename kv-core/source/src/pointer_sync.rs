@@ -31,6 +31,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).at_hand(name)
     }
 
+    fn put_at_hand(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Option<Result<PutOutcome>> {
+        (**self).put_at_hand(name, value, options)
+    }
+
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         (**self).get(name, options)
     }

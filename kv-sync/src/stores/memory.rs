@@ -112,6 +112,7 @@ impl MemoryDriver {
 
 impl Driver for MemoryDriver {
     const KIND: &'static str = "Memory";
+    const AT_HAND: bool = true;
 
     fn describe(&self) -> Description {
         let mut capabilities = super::in_process(false);
@@ -121,11 +122,6 @@ impl Driver for MemoryDriver {
 
     fn setup(&self) -> Result<()> {
         Ok(())
-    }
-
-    #[inline]
-    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
-        Some(self.table.get(name))
     }
 
     fn get(&self, name: Name<'_>, _head: bool, _call: &CallOptions) -> Result<Option<Entry>> {

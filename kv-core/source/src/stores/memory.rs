@@ -113,6 +113,7 @@ impl MemoryDriver {
 #[maybe_async::maybe_async(AFIT)]
 impl Driver for MemoryDriver {
     const KIND: &'static str = "Memory";
+    const AT_HAND: bool = true;
 
     fn describe(&self) -> Description {
         let mut capabilities = super::in_process(false);
@@ -122,11 +123,6 @@ impl Driver for MemoryDriver {
 
     async fn setup(&self) -> Result<()> {
         Ok(())
-    }
-
-    #[inline]
-    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
-        Some(self.table.get(name))
     }
 
     async fn get(&self, name: Name<'_>, _head: bool, _call: &CallOptions) -> Result<Option<Entry>> {

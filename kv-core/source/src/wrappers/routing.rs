@@ -161,6 +161,10 @@ impl<R: Rule> Store for Router<R> {
         None
     }
 
+    fn put_at_hand(&self, _name: Name<'_>, _value: ValueRef<'_>, _options: &PutOptions) -> Option<Result<PutOutcome>> {
+        None
+    }
+
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         self.route(name.collection, "get")?.get(name, options).await
     }

@@ -241,6 +241,10 @@ impl<W: Wrapper> Store for W {
         None
     }
 
+    fn put_at_hand(&self, _name: Name<'_>, _value: ValueRef<'_>, _options: &PutOptions) -> Option<Result<PutOutcome>> {
+        None
+    }
+
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         Wrapper::get(self, name, options).await
     }
