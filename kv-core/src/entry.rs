@@ -1,12 +1,12 @@
 //! Entries: a value with its record.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use triomphe::ThinArc;
 
+use crate::scratch::{Scratch, room};
 use crate::{Metadata, Name, Result, Revision, Timestamp, ValueRef};
 
 /// What stands in a store under one name, borrowed: the value and all that is kept beside it.
@@ -341,21 +341,16 @@ impl fmt::Debug for Entry {
     }
 }
 
-thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
 /// Runs `work` on the parts put end to end, in a buffer that this thread keeps.
 fn joined<T>(parts: [&[u8]; 3], work: impl FnOnce(&[u8]) -> T) -> T {
-    const KEPT: usize = 64 * 1024;
-    SCRATCH.with_borrow_mut(|buffer| {
-        buffer.clear();
-        parts.iter().for_each(|part| buffer.extend_from_slice(part));
-        let result = work(buffer);
-        if buffer.capacity() > KEPT {
-            *buffer = Vec::new();
+    Scratch::with(|scratch| {
+        let whole = room(&mut scratch.plain, parts.iter().map(|part| part.len()).sum());
+        let mut at = 0;
+        for part in parts {
+            whole[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
         }
-        result
+        work(whole)
     })
 }
 

@@ -27,6 +27,7 @@ mod page;
 mod pattern;
 mod reply;
 mod revision;
+mod scratch;
 mod stack;
 mod statistics;
 mod time;

@@ -49,8 +49,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     }
 
     /// What [`get`](Self::get) would answer, of a store that has its entries at hand: it fails never and awaits nothing.
-    /// `None` where that is not known, and `get` is to be asked; so it is with every store that does not say otherwise,
-    /// and with every wrapper.
+    /// `None` where that is not known, and `get` is to be asked; so it is with every store and every wrapper that does
+    /// not say otherwise.
     fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
         None
     }

@@ -25,12 +25,13 @@
 
 use std::borrow::Cow;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use base64::prelude::{BASE64_STANDARD as BASE64, Engine as _};
 use serde::Deserialize;
 
-use super::envelope::{self, Claims};
+use super::envelope::{Claims, Form, check_json, unbased, unwrapped};
 use super::{corrupted, newer};
-use crate::{Error, ErrorKind, Result, Value, ValueRef};
+use crate::scratch::Scratch;
+use crate::{Entry, Error, ErrorKind, Result, Value, ValueRef};
 
 mod codec;
 #[cfg(test)]
@@ -48,6 +49,12 @@ const VERSION: u8 = 1;
 const HEADER_LEN: usize = 14;
 /// Where the checksum stands, which it does not cover.
 const CHECKSUM_AT: usize = 10;
+
+/// How gzip's form is written: by us, and by Python.
+const FORMS: [Form; 2] = [
+    (r#"{"__compressed_data__":""#, r#"","__compression_algorithm__":"gzip","__compression_version__":1}"#),
+    (r#"{"__compressed_data__": ""#, r#"", "__compression_algorithm__": "gzip", "__compression_version__": 1}"#),
+];
 
 const NAMES: Claims = Claims {
     begin: "__compress",
@@ -205,13 +212,12 @@ impl Compressor {
     }
 
     fn python(&self, plain: &[u8]) -> Result<Value> {
-        const BEGIN: &str = "{\"__compressed_data__\":\"";
-        const END: &str = "\",\"__compression_algorithm__\":\"gzip\",\"__compression_version__\":1}";
+        let [(begin, end), _] = FORMS;
         let compressed = self.codecs.compress(Algorithm::Gzip, self.level, plain, 0)?;
-        let mut text = String::with_capacity(BEGIN.len() + compressed.len().div_ceil(3) * 4 + END.len());
-        text.push_str(BEGIN);
-        BASE64_STANDARD.encode_string(compressed, &mut text);
-        text.push_str(END);
+        let mut text = String::with_capacity(begin.len() + compressed.len().div_ceil(3) * 4 + end.len());
+        text.push_str(begin);
+        BASE64.encode_string(compressed, &mut text);
+        text.push_str(end);
         Ok(Value::from_valid_json(text.into_bytes()))
     }
 
@@ -236,11 +242,24 @@ impl Compressor {
     /// [`ErrorKind::Corrupted`] if it is damaged, of a newer version, or longer than the limit;
     /// [`ErrorKind::Unsupported`] if this build has not its algorithm.
     pub fn decode(&self, stored: ValueRef<'_>) -> Result<Option<Value>> {
+        Scratch::with(|scratch| Ok(self.decode_in(stored, scratch)?.map(ValueRef::to_value)))
+    }
+
+    /// [`decode`](Self::decode) for the value of an entry: the entry with the value that it means.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode`](Self::decode).
+    pub fn decode_entry(&self, stored: &Entry) -> Result<Option<Entry>> {
+        Scratch::with(|scratch| Ok(self.decode_in(stored.value(), scratch)?.map(|value| stored.with_value(value))))
+    }
+
+    fn decode_in<'a>(&self, stored: ValueRef<'a>, scratch: &'a mut Scratch) -> Result<Option<ValueRef<'a>>> {
         match stored {
-            ValueRef::Json(text) if NAMES.are_in(text) => self.decode_python(text).map(Some),
+            ValueRef::Json(text) if NAMES.are_in(text) => self.decode_python(text, scratch).map(Some),
             ValueRef::Json(_) => Ok(None),
             ValueRef::Bytes(bytes) => match bytes.strip_prefix(&MAGIC) {
-                Some(_) => self.decode_envelope(bytes).map(Some),
+                Some(_) => self.decode_envelope(bytes, scratch).map(Some),
                 None if self.plain_bytes => Ok(None),
                 None => Err(corrupted(
                     "the bytes stand in no envelope of a compressed value; bytes from before need with_plain_bytes",
@@ -249,7 +268,19 @@ impl Compressor {
         }
     }
 
-    fn decode_python(&self, text: &[u8]) -> Result<Value> {
+    fn decode_python<'a>(&self, text: &[u8], scratch: &'a mut Scratch) -> Result<ValueRef<'a>> {
+        let Scratch { coded, plain } = scratch;
+        let len = match unwrapped(text, &FORMS, &BASE64, coded) {
+            Some(len) => len,
+            None => Self::parse_python(text, coded)?,
+        };
+        let len = self.codecs.gunzip(&coded[..len], self.limit, plain)?;
+        check_json(&plain[..len])?;
+        Ok(ValueRef::Json(&plain[..len]))
+    }
+
+    /// The same of an envelope that is written in another way, or is none.
+    fn parse_python(text: &[u8], out: &mut Vec<u8>) -> Result<usize> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Envelope<'a> {
@@ -268,13 +299,10 @@ impl Compressor {
         if envelope.algorithm != "gzip" {
             return Err(corrupted("it is compressed by an algorithm that is not known"));
         }
-        let compressed = BASE64_STANDARD.decode(envelope.data.as_ref()).map_err(|_| damaged())?;
-        let plain = self.codecs.gunzip(&compressed, self.limit)?;
-        envelope::check_json(&plain)?;
-        Ok(Value::from_valid_json(plain))
+        unbased(envelope.data.as_bytes(), &BASE64, out).ok_or_else(damaged)
     }
 
-    fn decode_envelope(&self, bytes: &[u8]) -> Result<Value> {
+    fn decode_envelope<'a>(&self, bytes: &'a [u8], scratch: &'a mut Scratch) -> Result<ValueRef<'a>> {
         let cut = || corrupted("the envelope of its compressed value is cut short");
         let (header, payload) = bytes.split_first_chunk::<HEADER_LEN>().ok_or_else(cut)?;
         let [_, _, _, version, algorithm, kind, l0, l1, l2, l3, c0, c1, c2, c3] = *header;
@@ -289,15 +317,19 @@ impl Compressor {
             return Err(codec::bomb(self.limit));
         }
         let plain = match algorithm {
-            0 => payload.to_vec(),
-            number => self.codecs.decompress(Algorithm::of_number(number)?, payload, len)?,
+            0 => payload,
+            number => {
+                let algorithm = Algorithm::of_number(number)?;
+                let len = self.codecs.decompress(algorithm, payload, len, &mut scratch.plain)?;
+                &scratch.plain[..len]
+            }
         };
         if plain.len() as u64 != u64::from(len) {
             return Err(corrupted("its value is not as long as its envelope says"));
         }
         match kind {
-            0 => Ok(Value::from_valid_json(plain)),
-            1 => Ok(Value::from_bytes(plain)),
+            0 => Ok(ValueRef::Json(plain)),
+            1 => Ok(ValueRef::Bytes(plain)),
             _ => Err(corrupted("the envelope of its compressed value is of no known kind")),
         }
     }

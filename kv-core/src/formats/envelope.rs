@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use base64::Engine;
 use memchr::memmem;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::corrupted;
 use crate::Result;
+use crate::scratch::room;
 
 /// The names by which Python marks such objects. One is enough: of a damaged envelope the others are left.
 pub(super) struct Claims {
@@ -30,6 +32,22 @@ impl Claims {
         // What cannot be parsed is for the reader to refuse.
         may && serde_json::Deserializer::from_slice(json).deserialize_map(self).unwrap_or(true)
     }
+}
+
+/// One way in which an envelope with base64 inside is written: what stands before it, and what behind.
+pub(super) type Form = (&'static str, &'static str);
+
+/// The data of an envelope that is written in one of these forms, decoded to the buffer's begin; how many bytes it is.
+/// `None` of one that is written otherwise, or damaged.
+pub(super) fn unwrapped(text: &[u8], forms: &[Form], engine: &impl Engine, out: &mut Vec<u8>) -> Option<usize> {
+    let of_form = |(begin, end): &Form| text.strip_prefix(begin.as_bytes())?.strip_suffix(end.as_bytes());
+    // Base64 has neither quotes nor escapes: what is decoded is the whole text that stands there.
+    unbased(forms.iter().find_map(of_form)?, engine, out)
+}
+
+/// Decodes base64 to the buffer's begin; how many bytes it is.
+pub(super) fn unbased(data: &[u8], engine: &impl Engine, out: &mut Vec<u8>) -> Option<usize> {
+    engine.decode_slice(data, room(out, base64::decoded_len_estimate(data.len()))).ok()
 }
 
 fn ends(text: &[u8]) -> bool {

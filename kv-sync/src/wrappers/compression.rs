@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kv_core::formats::compression::{Algorithm, Compressor};
-use kv_core::{Capabilities, Name, Result, Value, ValueRef};
+use kv_core::{Capabilities, Entry, Name, Result, Value, ValueRef};
 
 use super::transform::{Decoded, Transform, Transformed};
 use crate::store::Store;
@@ -110,8 +110,8 @@ impl Transform for Compressing {
         self.0.encode(value)
     }
 
-    fn decode(&self, _name: Name<'_>, stored: ValueRef<'_>) -> Result<Decoded> {
-        Ok(Decoded { value: self.0.decode(stored)?, current: true })
+    fn decode(&self, _name: Name<'_>, stored: &Entry) -> Result<Decoded> {
+        Ok(Decoded { entry: self.0.decode_entry(stored)?, current: true })
     }
 
     fn bytes_at_once(&self) -> usize {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use kv_core::formats::encryption::{Cipher, Opened, Reencrypted};
 use kv_core::{
-    Atomicity, CallOptions, Capabilities, Error, ErrorKind, GetOptions, ListOptions, Name, Result, Value, ValueRef,
+    Atomicity, CallOptions, Capabilities, Entry, Error, ErrorKind, GetOptions, ListOptions, Name, Result, Value,
+    ValueRef,
 };
 
 use super::transform::{Decoded, Spent, Transform, Transformed};
@@ -141,7 +142,7 @@ impl<S: Store> Transformed<S, Encrypting> {
         }
     }
 
-    fn reencrypt_entry(&self, name: Name<'_>, entry: kv_core::Entry, done: &mut Reencrypted) -> Result<()> {
+    fn reencrypt_entry(&self, name: Name<'_>, entry: Entry, done: &mut Reencrypted) -> Result<()> {
         let mut attempts = Attempts::default();
         let mut stored = Some(entry);
         while let Some(entry) = stored {
@@ -186,17 +187,22 @@ impl Transform for Encrypting {
         self.cipher.seal(name, value).map(Some)
     }
 
-    fn decode(&self, name: Name<'_>, stored: ValueRef<'_>) -> Result<Decoded> {
-        let (value, current) = match self.cipher.open(name, stored)? {
-            Opened::Current(value) => (Some(value), true),
-            Opened::Older(value) => (Some(value), false),
+    fn decode(&self, name: Name<'_>, stored: &Entry) -> Result<Decoded> {
+        let (entry, current) = match self.cipher.open_entry(name, stored)? {
+            Opened::Current(entry) => (Some(entry), true),
+            Opened::Older(entry) => (Some(entry), false),
             Opened::Plain if self.plaintext => (None, false),
             _ => {
                 let message = "the value is not encrypted; values from before need with_plaintext_read";
                 return Err(Error::new(ErrorKind::Corrupted, message));
             }
         };
-        Ok(Decoded { value, current })
+        Ok(Decoded { entry, current })
+    }
+
+    fn stored_at_once(&self) -> usize {
+        // Base64 of base64 is longer than what it is of.
+        if self.cipher.is_in_base64() { 256 << 10 } else { self.bytes_at_once() }
     }
 
     fn narrow(&self, capabilities: &mut Capabilities) {

@@ -28,12 +28,17 @@ pub trait Transform: fmt::Debug + Clone + Send + Sync + 'static {
     fn encode(&self, name: Name<'_>, value: ValueRef<'_>) -> Result<Option<Value>>;
 
     /// Reads what is stored for this record.
-    fn decode(&self, name: Name<'_>, stored: ValueRef<'_>) -> Result<Decoded>;
+    fn decode(&self, name: Name<'_>, stored: &Entry) -> Result<Decoded>;
 
     /// How many bytes it works on at once without holding other tasks up: a third of a millisecond's work or so. By
     /// default 128 KiB, which is 400 MB/s; a slower one says less.
     fn bytes_at_once(&self) -> usize {
         128 << 10
+    }
+
+    /// The same of what is stored, when it is read.
+    fn stored_at_once(&self) -> usize {
+        self.bytes_at_once()
     }
 
     /// What is left of the store's capabilities.
@@ -43,8 +48,8 @@ pub trait Transform: fmt::Debug + Clone + Send + Sync + 'static {
 /// A stored value that was read.
 #[derive(Debug)]
 pub struct Decoded {
-    /// The value; `None` if it is what is stored.
-    pub(super) value: Option<Value>,
+    /// The entry with its value; `None` if that is what is stored.
+    pub(super) entry: Option<Entry>,
     /// Whether it would be stored so today, with the first of the keys.
     pub(super) current: bool,
 }
@@ -110,7 +115,7 @@ impl<S: Store, T: Transform> Transformed<S, T> {
         spent: &mut Spent,
     ) -> Result<(Entry, bool)> {
         let fail = |error| Self::fail(error, operation, name);
-        if !spent.is_too_much_with(entry.value(), self.transform.bytes_at_once()) {
+        if !spent.is_too_much_with(entry.value(), self.transform.stored_at_once()) {
             return decode(&self.transform, name, entry).map_err(fail);
         }
         let (transform, own) = (self.transform.clone(), OwnedName::new(name));
@@ -154,12 +159,8 @@ impl<S: Store, T: Transform> Transformed<S, T> {
 }
 
 fn decode<T: Transform>(transform: &T, name: Name<'_>, entry: Entry) -> Result<(Entry, bool)> {
-    let Decoded { value, current } = transform.decode(name, entry.value())?;
-    let entry = match value {
-        Some(value) => entry.with_value(value.as_ref()),
-        None => entry,
-    };
-    Ok((entry, current))
+    let decoded = transform.decode(name, &entry)?;
+    Ok((decoded.entry.unwrap_or(entry), decoded.current))
 }
 
 /// The head of a record: its value is what is stored, or not there at all, and nothing to be read.
@@ -192,6 +193,16 @@ impl<S: Store, T: Transform> crate::wrappers::Wrapper for Transformed<S, T> {
 
     fn has_come(&self, instant: Timestamp) -> bool {
         self.store.has_come(instant)
+    }
+
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        let Some(entry) = self.store.at_hand(name)? else { return Some(None) };
+        if Spent::default().is_too_much_with(entry.value(), self.transform.stored_at_once()) {
+            return None;
+        }
+        // An error is for a get to tell, and what is to be written anew for it to write.
+        let (entry, current) = decode(&self.transform, name, entry).ok()?;
+        (current || !self.rewrites).then_some(Some(entry))
     }
 
     fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {

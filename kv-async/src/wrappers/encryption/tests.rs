@@ -8,7 +8,7 @@ use kv_core::{DEFAULT_COLLECTION, Metadata, PutItem, PutOptions, PutOutcome};
 use super::super::testing::{Damaged, Interrupted, Meanwhile, secs, stopped};
 use super::*;
 use crate::kv::Kv;
-use crate::stores::{NullStore, SimpleStore};
+use crate::stores::{MemoryStore, NullStore, SimpleStore};
 
 type Sealed = Encryption<Arc<SimpleStore>>;
 
@@ -174,6 +174,22 @@ async fn reading_encrypts_anew_and_keeps_the_record() {
         assert_eq!(entry.revision(), after.revision(), "what was read is what is there");
         let again = kv.get_entry("k").await.unwrap().unwrap();
         assert_eq!(again.revision(), after.revision(), "once is enough");
+    }
+}
+
+#[tokio::test]
+async fn reading_encrypts_anew_what_memory_has_at_hand() {
+    for (old, both) in ciphers() {
+        let memory = Arc::new(MemoryStore::new());
+        let new = Kv::new(Encryption::new(Arc::clone(&memory), new_only(&both)));
+        Kv::new(Encryption::new(Arc::clone(&memory), old)).put("k", "secret").await.unwrap();
+        let kv = Kv::new(Encryption::new(memory, both).with_reencryption_on_read().unwrap());
+        let error = new.get::<String>("k").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupted);
+        let read = kv.get::<String>("k").await.unwrap();
+        assert_eq!(read.as_deref(), Some("secret"));
+        let read = new.get::<String>("k").await.unwrap();
+        assert_eq!(read.as_deref(), Some("secret"));
     }
 }
 

@@ -38,6 +38,10 @@ impl<A: Store, B: Store> crate::wrappers::Wrapper for Fallback<A, B> {
         self.first.has_come(instant)
     }
 
+    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
+        None
+    }
+
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         let place = if self.known.get(name).is_none() {
             Place::Both

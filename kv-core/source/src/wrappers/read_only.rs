@@ -106,6 +106,10 @@ impl<S: Store> crate::wrappers::Wrapper for ReadOnly<S> {
         self.store.has_come(instant)
     }
 
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        self.store.at_hand(name)
+    }
+
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         self.store.get(name, options).await
     }

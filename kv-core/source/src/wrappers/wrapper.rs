@@ -84,6 +84,12 @@ pub trait Wrapper: fmt::Debug + Send + Sync + 'static {
         self.inner().has_come(instant)
     }
 
+    /// See [`Store::at_hand`]. `None`, unless the wrapper says otherwise: what it does around a get must not be gone
+    /// without.
+    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
+        None
+    }
+
     /// See [`Store::get`].
     fn get<'a>(
         &'a self,
@@ -236,9 +242,8 @@ impl<W: Wrapper> Store for W {
         Wrapper::has_come(self, instant)
     }
 
-    fn at_hand(&self, _name: Name<'_>) -> Option<Option<Entry>> {
-        // What a wrapper does around a get it must not be asked to do without.
-        None
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        Wrapper::at_hand(self, name)
     }
 
     fn put_at_hand(&self, _name: Name<'_>, _value: ValueRef<'_>, _options: &PutOptions) -> Option<Result<PutOutcome>> {

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::formats::corrupted;
+use crate::scratch::room;
 use crate::{Error, ErrorKind, Result};
 
 /// How a value is compressed.
@@ -128,31 +129,39 @@ impl Codecs {
         }
     }
 
-    /// Decompresses one gzip member of at most `limit` bytes, with its checksum, and nothing behind it.
-    pub(super) fn gunzip(&self, compressed: &[u8], limit: u32) -> Result<Vec<u8>> {
+    /// Decompresses one gzip member of at most `limit` bytes, with its checksum, and nothing behind it, to the buffer's
+    /// begin; how many bytes it is.
+    pub(super) fn gunzip(&self, compressed: &[u8], limit: u32, out: &mut Vec<u8>) -> Result<usize> {
         match compressed {
             [0x1f, 0x8b, 8, 0, _, _, _, _, _, _, body @ ..] => {
-                self.gunzip.with(|| Ok(Decompress::new(false)), |codec| inflate(codec, body, limit))
+                self.gunzip.with(|| Ok(Decompress::new(false)), |codec| inflate(codec, body, limit, out))
             }
-            _ => gunzip(compressed, limit),
+            _ => {
+                *out = gunzip(compressed, limit)?;
+                Ok(out.len())
+            }
         }
     }
 
-    /// Decompresses what should have `len` bytes, and no more than those.
-    pub(super) fn decompress(&self, algorithm: Algorithm, compressed: &[u8], len: u32) -> Result<Vec<u8>> {
+    /// Decompresses what should have `len` bytes to the buffer's begin; how many it has, which is no more.
+    pub(super) fn decompress(
+        &self,
+        algorithm: Algorithm,
+        compressed: &[u8],
+        len: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<usize> {
         let damaged = || corrupted(format!("its {algorithm} data is damaged"));
         match algorithm {
-            Algorithm::Gzip => self.gunzip(compressed, len),
+            Algorithm::Gzip => self.gunzip(compressed, len, out),
             #[cfg(feature = "compression-zstd")]
             Algorithm::Zstd => self.unzstd.with(
                 || zstd::bulk::Decompressor::new().map_err(failed),
-                |codec| {
-                    let mut out = Vec::with_capacity(len as usize);
-                    codec.decompress_to_buffer(compressed, &mut out).map_err(|_| damaged())?;
-                    Ok(out)
-                },
+                |codec| codec.decompress_to_buffer(compressed, room(out, len as usize)).map_err(|_| damaged()),
             ),
-            Algorithm::Lz4 => lz4_flex::block::decompress(compressed, len as usize).map_err(|_| damaged()),
+            Algorithm::Lz4 => {
+                lz4_flex::block::decompress_into(compressed, room(out, len as usize)).map_err(|_| damaged())
+            }
         }
     }
 }
@@ -180,7 +189,7 @@ fn gzip(codec: &mut Compress, plain: &[u8], room: usize) -> Result<Vec<u8>> {
 }
 
 /// The rest of a gzip member whose header has no fields, as Python's and ours.
-fn inflate(codec: &mut Decompress, body: &[u8], limit: u32) -> Result<Vec<u8>> {
+fn inflate(codec: &mut Decompress, body: &[u8], limit: u32, out: &mut Vec<u8>) -> Result<usize> {
     // Deflate makes no more of a byte.
     const MOST: usize = 1032;
     let damaged = || corrupted("its gzip data is damaged");
@@ -196,16 +205,17 @@ fn inflate(codec: &mut Decompress, body: &[u8], limit: u32) -> Result<Vec<u8>> {
     }
     codec.reset(false);
     // With room for more, which there must not be.
-    let mut plain = Vec::with_capacity(len + 1);
-    let status = codec.decompress_vec(deflated, &mut plain, FlushDecompress::Finish).map_err(|_| damaged())?;
+    let out = room(out, len.saturating_add(1));
+    let status = codec.decompress(deflated, out, FlushDecompress::Finish).map_err(|_| damaged())?;
     let is_whole = status == Status::StreamEnd;
     if is_whole && usize::try_from(codec.total_in()) != Ok(deflated.len()) {
         return Err(corrupted("something stands behind its gzip data"));
     }
-    if !is_whole || plain.len() != len || crc32fast::hash(&plain) != u32::from_le_bytes([c0, c1, c2, c3]) {
+    let is_as_long = usize::try_from(codec.total_out()) == Ok(len);
+    if !is_whole || !is_as_long || crc32fast::hash(&out[..len]) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(damaged());
     }
-    Ok(plain)
+    Ok(len)
 }
 
 /// One whose header may have fields.

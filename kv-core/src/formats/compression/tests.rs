@@ -48,6 +48,38 @@ fn reads_what_python_wrote() {
 }
 
 #[test]
+fn an_envelope_is_read_however_it_is_written() {
+    let compressor = Compressor::new(Algorithm::Gzip);
+    let read = |text: &str| compressor.decode(ValueRef::Json(text.as_bytes()));
+    let value = read(PYTHON).unwrap();
+    for written in [
+        PYTHON.replace(": ", ":").replace(", ", ","),
+        PYTHON.replace(": 1}", ":1}\n"),
+        PYTHON.replace('/', r"\/"),
+        PYTHON.replace("H4sI", r"\u00484sI"),
+        PYTHON
+            .replace(r#", "__compression_algorithm__": "gzip""#, "")
+            .replace("1}", r#"1, "__compression_algorithm__": "gzip"}"#),
+    ] {
+        assert_ne!(written, PYTHON);
+        assert_eq!(read(&written).unwrap(), value, "{written}");
+    }
+    for damaged in [
+        PYTHON.replace("H4sI", "H4s "),
+        PYTHON.replace("H4sI", r#"H4sI", "x": ""#),
+        PYTHON.replace("AAA=", "AAA"),
+        PYTHON.replace("AAA=", "AAB="),
+        PYTHON.replace("1}", "1,}"),
+    ] {
+        assert_ne!(damaged, PYTHON);
+        assert_eq!(
+            read(&damaged).unwrap_err().message(),
+            "it has a name of a compressed value, and is none, or a damaged one"
+        );
+    }
+}
+
+#[test]
 fn writes_as_python_does() {
     let value = long_json();
     let stored = Compressor::new(Algorithm::Gzip).with_threshold(1).encode(value.as_ref()).unwrap().unwrap();
@@ -56,7 +88,7 @@ fn writes_as_python_does() {
     assert_eq!(fields["__compression_algorithm__"], "gzip");
     assert_eq!(fields["__compression_version__"], 1);
     assert_eq!(fields.len(), 3);
-    let gzip = BASE64_STANDARD.decode(fields["__compressed_data__"].as_str().unwrap()).unwrap();
+    let gzip = BASE64.decode(fields["__compressed_data__"].as_str().unwrap()).unwrap();
     let mut plain = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*gzip), &mut plain).unwrap();
     assert_eq!(plain, value.as_ref().as_json().unwrap());
@@ -76,7 +108,7 @@ fn the_golden_envelope() {
 
 #[test]
 fn short_values_and_those_that_do_not_become_shorter_stay_as_they_are() {
-    let random = Value::encode(&BASE64_STANDARD.encode(noise(30))).unwrap();
+    let random = Value::encode(&BASE64.encode(noise(30))).unwrap();
     for compressor in compressors() {
         for json in ["[1]", "{}", "null", random.as_ref().as_json().unwrap()] {
             assert_eq!(compressor.encode(ValueRef::Json(json.as_bytes())).unwrap(), None, "{json}");
@@ -200,13 +232,13 @@ fn newer_versions_and_other_algorithms_are_refused() {
     let refused = |text: &str| compressor.decode(ValueRef::Json(text.as_bytes())).unwrap_err().message().to_owned();
     assert!(refused(&PYTHON.replace(": 1}", ": 2}")).contains("newer version"));
     assert!(refused(&PYTHON.replace("gzip", "brotli")).contains("algorithm that is not known"));
-    let nan = BASE64_STANDARD.encode(compressor.codecs.compress(Algorithm::Gzip, 1, b"{\"a\": NaN}", 0).unwrap());
+    let nan = BASE64.encode(compressor.codecs.compress(Algorithm::Gzip, 1, b"{\"a\": NaN}", 0).unwrap());
     let with = |data: &str| {
         format!(r#"{{"__compressed_data__":"{data}","__compression_algorithm__":"gzip","__compression_version__":1}}"#)
     };
     assert!(refused(&with(&nan)).contains("NaN"));
     let two = compressor.codecs.compress(Algorithm::Gzip, 1, b"1", 0).unwrap();
-    assert!(refused(&with(&BASE64_STANDARD.encode(two.repeat(2)))).contains("behind"));
+    assert!(refused(&with(&BASE64.encode(two.repeat(2)))).contains("behind"));
 
     let mut bytes = stored(&compressor, ValueRef::Bytes(b"abc")).as_ref().as_encoded().to_vec();
     bytes[3] = 2;
@@ -249,7 +281,7 @@ proptest! {
         let _ = compressor.decode(ValueRef::Bytes(&envelope));
         let _ = compressor.decode(ValueRef::Bytes(&[&MAGIC[..], &rest].concat()));
         let gzip = [&[0x1f, 0x8b, 8, algorithm][..], &rest].concat();
-        let data = BASE64_STANDARD.encode(gzip);
+        let data = BASE64.encode(gzip);
         let text = format!(
             r#"{{"__compressed_data__":"{data}","__compression_algorithm__":"gzip","__compression_version__":1}}"#
         );

@@ -7,6 +7,7 @@ use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 
 use super::{AEAD, HEADER_LEN, MAGIC, Opened, VERSION, header, undecipherable};
 use crate::formats::corrupted;
+use crate::scratch::{Scratch, room};
 use crate::{Error, ErrorKind, Name, Result, Value, ValueRef};
 
 const NONCE_LEN: usize = 24;
@@ -92,7 +93,13 @@ impl Aead {
     }
 
     /// Reads what stands behind the header, which has said what it is.
-    pub(super) fn open(&self, name: Name<'_>, kind: u8, body: &[u8]) -> Result<Opened> {
+    pub(super) fn open<'a>(
+        &self,
+        name: Name<'_>,
+        kind: u8,
+        body: &[u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Opened<ValueRef<'a>>> {
         let cut = || corrupted("its envelope is cut short");
         let (id, body) = body.split_first_chunk().ok_or_else(cut)?;
         let (nonce, body) = body.split_first_chunk::<NONCE_LEN>().ok_or_else(cut)?;
@@ -103,12 +110,12 @@ impl Aead {
         };
         let [a, b, c] = MAGIC;
         let associated = self.associated([a, b, c, VERSION, AEAD, kind], id, name);
-        let mut plain = sealed.to_vec();
-        let buffer = InOutBuf::from(&mut plain[..]);
-        let opened = key.decrypt_inout_detached(nonce.into(), &associated, buffer, tag.into());
+        let plain = room(&mut scratch.plain, sealed.len());
+        plain.copy_from_slice(sealed);
+        let opened = key.decrypt_inout_detached(nonce.into(), &associated, InOutBuf::from(&mut *plain), tag.into());
         opened.map_err(|_| undecipherable())?;
         // The kind is authenticated, and so is that the text is JSON as it was when it was encrypted.
-        let value = if kind == 0 { Value::from_valid_json(plain) } else { Value::from_bytes(plain) };
+        let value = if kind == 0 { ValueRef::Json(plain) } else { ValueRef::Bytes(plain) };
         Ok(Opened::new(value, at))
     }
 }

@@ -13,8 +13,9 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{FERNET, Opened, VERSION, header, undecipherable};
-use crate::formats::envelope::check_json;
+use crate::formats::envelope::{Form, check_json, unbased, unwrapped};
 use crate::formats::{corrupted, newer};
+use crate::scratch::{Scratch, room};
 use crate::{Error, ErrorKind, Result, Value, ValueRef};
 
 /// The version of the tokens.
@@ -27,8 +28,11 @@ const MAC_LEN: usize = 32;
 /// The version, the instant, and the vector.
 const TOKEN_HEADER_LEN: usize = 1 + 8 + IV_LEN;
 
-const BEGIN: &str = "{\"__encrypted_data__\":\"";
-const END: &str = "\",\"__encryption_version__\":1}";
+/// How JSON values are written: by us, and by Python.
+const FORMS: [Form; 2] = [
+    (r#"{"__encrypted_data__":""#, r#"","__encryption_version__":1}"#),
+    (r#"{"__encrypted_data__": ""#, r#"", "__encryption_version__": 1}"#),
+];
 
 /// Fernet with one key or several (Python's `MultiFernet`): of several the first encrypts, and all decrypt.
 ///
@@ -114,45 +118,58 @@ impl Fernet {
             self.seal_into(&mut out, &[&[BYTES], plain].concat(), seconds, iv);
             return Value::from_bytes(out);
         }
+        let [(begin, end), _] = FORMS;
         let mut token = Vec::new();
         self.seal_into(&mut token, plain, seconds, iv);
         let token = BASE64_URL_SAFE.encode(token);
-        let mut text = String::with_capacity(BEGIN.len() + token.len().div_ceil(3) * 4 + END.len());
-        text.push_str(BEGIN);
+        let mut text = String::with_capacity(begin.len() + token.len().div_ceil(3) * 4 + end.len());
+        text.push_str(begin);
         // Python encodes the token's text once more.
         BASE64_STANDARD.encode_string(token, &mut text);
-        text.push_str(END);
+        text.push_str(end);
         Value::from_valid_json(text.into_bytes())
     }
 
-    /// The plaintext, and which key it was.
-    fn decrypt(&self, token: &[u8]) -> Result<(Vec<u8>, usize)> {
-        let (signed, mac) = token.split_last_chunk::<MAC_LEN>().ok_or_else(undecipherable)?;
-        let (head, sealed) = signed.split_first_chunk::<TOKEN_HEADER_LEN>().ok_or_else(undecipherable)?;
-        let (start, iv) = head.split_last_chunk::<IV_LEN>().ok_or_else(undecipherable)?;
-        if start.first() != Some(&TOKEN) {
+    /// The plaintext, in place of what it was encrypted to, and which key it was.
+    fn decrypt<'a>(&self, token: &'a mut [u8]) -> Result<(&'a [u8], usize)> {
+        let (signed, mac) = token.split_last_chunk_mut::<MAC_LEN>().ok_or_else(undecipherable)?;
+        if signed.first() != Some(&TOKEN) {
             return Err(undecipherable());
         }
         let mut keys = std::iter::once(&self.first).chain(&self.older).enumerate();
-        let signer = keys.find(|(_, key)| key.mac(signed).verify_slice(mac).is_ok());
+        let signer = keys.find(|(_, key)| key.mac(signed).verify_slice(&*mac).is_ok());
         let (at, key) = signer.ok_or_else(undecipherable)?;
-        let mut plain = sealed.to_vec();
+        let (head, sealed) = signed.split_first_chunk_mut::<TOKEN_HEADER_LEN>().ok_or_else(undecipherable)?;
+        let iv = head.last_chunk::<IV_LEN>().ok_or_else(undecipherable)?;
         let cipher = cbc::Decryptor::<Aes128>::new(key.encryption(), iv.into());
-        let len = cipher.decrypt_padded::<Pkcs7>(&mut plain).map_err(|_| undecipherable())?.len();
-        plain.truncate(len);
+        let plain = cipher.decrypt_padded::<Pkcs7>(sealed).map_err(|_| undecipherable())?;
         Ok((plain, at))
     }
 
-    pub(super) fn open_bytes(&self, token: &[u8]) -> Result<Opened> {
-        let (mut plain, key) = self.decrypt(token)?;
-        if plain.first() != Some(&BYTES) {
-            return Err(corrupted("what was encrypted is not bytes"));
+    pub(super) fn open_bytes<'a>(&self, token: &[u8], scratch: &'a mut Scratch) -> Result<Opened<ValueRef<'a>>> {
+        let copy = room(&mut scratch.plain, token.len());
+        copy.copy_from_slice(token);
+        let (plain, key) = self.decrypt(copy)?;
+        match plain {
+            [BYTES, plain @ ..] => Ok(Opened::new(ValueRef::Bytes(plain), key)),
+            _ => Err(corrupted("what was encrypted is not bytes")),
         }
-        plain.remove(0);
-        Ok(Opened::new(Value::from_bytes(plain), key))
     }
 
-    pub(super) fn open_text(&self, text: &[u8]) -> Result<Opened> {
+    pub(super) fn open_text<'a>(&self, text: &[u8], scratch: &'a mut Scratch) -> Result<Opened<ValueRef<'a>>> {
+        let Scratch { coded, plain: token } = scratch;
+        let len = match unwrapped(text, &FORMS, &BASE64_STANDARD, coded) {
+            Some(len) => len,
+            None => Self::parse(text, coded)?,
+        };
+        let len = unbased(&coded[..len], &BASE64_URL_SAFE, token).ok_or_else(damaged)?;
+        let (plain, key) = self.decrypt(&mut token[..len])?;
+        check_json(plain)?;
+        Ok(Opened::new(ValueRef::Json(plain), key))
+    }
+
+    /// The token's text in an envelope that is written in another way, or is none.
+    fn parse(text: &[u8], out: &mut Vec<u8>) -> Result<usize> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Envelope<'a> {
@@ -161,17 +178,17 @@ impl Fernet {
             #[serde(rename = "__encryption_version__")]
             version: u64,
         }
-        let damaged = || corrupted("it has a name of an encrypted value, and is none, or a damaged one");
         let envelope: Envelope<'_> = serde_json::from_slice(text).map_err(|_| damaged())?;
         if envelope.version != u64::from(VERSION) {
             return Err(newer(envelope.version, VERSION));
         }
-        let token = BASE64_STANDARD.decode(envelope.data.as_ref()).map_err(|_| damaged())?;
-        let token = BASE64_URL_SAFE.decode(token).map_err(|_| damaged())?;
-        let (plain, key) = self.decrypt(&token)?;
-        check_json(&plain)?;
-        Ok(Opened::new(Value::from_valid_json(plain), key))
+        unbased(envelope.data.as_bytes(), &BASE64_STANDARD, out).ok_or_else(damaged)
     }
+}
+
+#[cold]
+fn damaged() -> Error {
+    corrupted("it has a name of an encrypted value, and is none, or a damaged one")
 }
 
 impl Key {
@@ -201,8 +218,9 @@ impl fmt::Debug for Fernet {
 
 /// The longest JSON value whose envelope has at most so many bytes. Bytes take less.
 pub(super) fn room_in(most: u64) -> u64 {
+    let [(begin, end), _] = FORMS;
     let unbase = |len: u64| len / 4 * 3;
-    let token = unbase(unbase(most.saturating_sub((BEGIN.len() + END.len()) as u64)));
+    let token = unbase(unbase(most.saturating_sub((begin.len() + end.len()) as u64)));
     let sealed = token.saturating_sub((TOKEN_HEADER_LEN + MAC_LEN) as u64);
     (sealed - sealed % IV_LEN as u64).saturating_sub(1)
 }

@@ -165,6 +165,30 @@ fn the_first_key_encrypts_and_all_decrypt() {
 }
 
 #[test]
+fn an_envelope_is_read_however_it_is_written() {
+    let cipher = Cipher::from(fernet(SPEC_KEY));
+    let value = Value::from_json(r#"{"a": "???>>>"}"#).unwrap();
+    let sealed = cipher.seal(NAME, value.as_ref()).unwrap();
+    let ours = sealed.as_ref().as_json().unwrap();
+    let data = ours.split('"').nth(3).unwrap();
+    let escaped = format!("\\u{:04x}{}", data.as_bytes()[0], &data[1..]);
+    for written in [
+        ours.replace(':', ": ").replace(',', ", "),
+        ours.replace('}', " }"),
+        ours.replace(data, &escaped),
+        format!(r#"{{"__encryption_version__":1,"__encrypted_data__":"{data}"}}"#),
+    ] {
+        assert_ne!(written, ours);
+        let opened = cipher.open(NAME, ValueRef::Json(written.as_bytes())).unwrap();
+        assert_eq!(opened, Opened::Current(value.clone()), "{written}");
+    }
+    for damaged in [data.replacen(&data[..1], "!", 1), format!(r#"{data}","x":"#), data[1..].to_owned()] {
+        let message = refused(cipher.open(NAME, ValueRef::Json(ours.replace(data, &damaged).as_bytes())));
+        assert_eq!(message, "it has a name of an encrypted value, and is none, or a damaged one");
+    }
+}
+
+#[test]
 fn one_cipher_refuses_what_another_wrote() {
     let [aead, fernet] = ciphers();
     for value in values() {

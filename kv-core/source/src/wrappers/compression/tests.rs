@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use kv_core::{
-    CallOptions, Change, Condition, DEFAULT_COLLECTION, ErrorKind, KeyFilter, ListOptions, Metadata, PutItem,
-    PutOptions,
+    CallOptions, Change, Condition, DEFAULT_COLLECTION, ErrorKind, GetOptions, KeyFilter, ListOptions, Metadata,
+    PutItem, PutOptions,
 };
 
 use super::super::testing::{Damaged, Interrupted, Meanwhile, secs, stopped};
 use super::*;
 use crate::kv::Kv;
-use crate::stores::{NullStore, SimpleStore};
+use crate::stores::{MemoryStore, NullStore, SimpleStore};
 
 /// What is compressed, and the same store bare.
 fn compressed(compressor: Compressor) -> (Kv, Kv) {
@@ -132,6 +132,28 @@ async fn one_algorithm_reads_what_another_wrote() {
             assert_eq!(read, Some(long()), "{key}");
         }
     }
+}
+
+#[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
+async fn what_the_store_has_at_hand_is_what_a_get_finds() {
+    let memory = Arc::new(MemoryStore::new());
+    let store = Compression::lz4(Arc::clone(&memory));
+    let (long, name, none) = (Value::encode(&long()).unwrap(), Name::new("c", "k"), Name::new("c", "none"));
+    memory.setup().await.unwrap();
+    let outcome = Store::put(&store, name, long.as_ref(), &PutOptions::default()).await.unwrap();
+    assert!(outcome.is_written());
+    let found = Store::at_hand(&store, name).unwrap().unwrap();
+    let got = Store::get(&store, name, &GetOptions::default()).await.unwrap().unwrap();
+    assert_eq!((found.value(), found.revision()), (long.as_ref(), got.revision()));
+    assert!(Store::at_hand(&store, none).unwrap().is_none());
+    // An error is for a get to tell.
+    let outcome = memory.put(name, ValueRef::Bytes(b"damaged"), &PutOptions::default()).await.unwrap();
+    assert!(outcome.is_written());
+    assert!(Store::at_hand(&store, name).is_none());
+    let error = Store::get(&store, name, &GetOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted);
+    // What has nothing at hand is asked.
+    assert!(Store::at_hand(&Compression::lz4(SimpleStore::new()), name).is_none());
 }
 
 #[maybe_async::test(feature = "is_sync", async(not(feature = "is_sync"), tokio::test))]
