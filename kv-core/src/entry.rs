@@ -129,17 +129,30 @@ const NEVER: i64 = i64::MAX;
 const UNKNOWN: i64 = i64::MIN;
 
 impl Head {
+    #[inline]
     fn new(record: &Record<'_>, value_start: usize) -> Self {
         Self {
             created: record.created.map_or(UNKNOWN, Timestamp::as_micros),
             expires: record.expires.map_or(NEVER, Timestamp::as_micros),
             number: record.revision,
             extra: record.metadata.map(|metadata| Box::new(Extra::new(Some(metadata)))),
+            ..Self::of_value(record.value, value_start)
+        }
+    }
+
+    /// The head of a permanent record of which nothing is known but its value.
+    #[inline]
+    fn of_value(value: ValueRef<'_>, value_start: usize) -> Self {
+        Self {
+            created: UNKNOWN,
+            expires: NEVER,
+            number: 0,
+            extra: None,
             value_start,
-            value_end: value_start + record.value.as_encoded().len(),
+            value_end: value_start + value.as_encoded().len(),
             collection_len: 0,
             key_len: 0,
-            json: record.value.is_json(),
+            json: value.is_json(),
             revision: RevisionFrom::Number,
             used: AtomicBool::new(false),
         }
@@ -163,16 +176,24 @@ impl Entry {
     /// caller's.
     #[must_use]
     pub fn with_value(&self, value: ValueRef<'_>) -> Self {
-        let record = Record { value, ..self.record() };
-        let mut head = Head::new(&record, 0);
         let kept = self.head();
-        let origin = kept.extra.as_ref().and_then(|extra| extra.origin.as_ref());
-        let revision = kept.extra.as_ref().and_then(|extra| extra.revision.clone());
         let is_computed = !matches!(kept.revision, RevisionFrom::Number);
-        if is_computed || origin.is_some() || revision.is_some() {
-            let origin = is_computed.then_some(self).or(origin).cloned();
-            head.extra = Some(Box::new(Extra { revision, origin, ..Extra::new(record.metadata) }));
-        }
+        let extra = (is_computed || kept.extra.is_some()).then(|| {
+            let extra = kept.extra.as_ref();
+            let origin = extra.and_then(|extra| extra.origin.as_ref());
+            Box::new(Extra {
+                metadata: self.metadata().cloned(),
+                revision: extra.and_then(|extra| extra.revision.clone()),
+                origin: is_computed.then_some(self).or(origin).cloned(),
+            })
+        });
+        let head = Head {
+            extra,
+            created: kept.created,
+            expires: kept.expires,
+            number: kept.number,
+            ..Head::of_value(value, 0)
+        };
         Self(ThinArc::from_header_and_slice(head, value.as_encoded()))
     }
 

@@ -12,13 +12,8 @@ pub(crate) struct Scratch {
 }
 
 thread_local! {
-    static KEPT: Cell<Scratch> = const {
-        Cell::new(Scratch {
-            #[cfg(any(feature = "compression", feature = "encryption"))]
-            coded: Vec::new(),
-            plain: Vec::new(),
-        })
-    };
+    /// What is in no hand at the moment. In a box, so that it costs a pointer's move to take it and to give it back.
+    static KEPT: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
 /// A longer buffer is not kept.
@@ -29,10 +24,10 @@ impl Scratch {
     #[inline]
     pub(crate) fn with<T>(work: impl FnOnce(&mut Self) -> T) -> T {
         // A thread that is about to end has none any more.
-        let mut scratch = KEPT.try_with(Cell::take).unwrap_or_default();
+        let mut scratch = KEPT.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let result = work(&mut scratch);
         scratch.forget_long();
-        let _ = KEPT.try_with(|kept| kept.set(scratch));
+        let _ = KEPT.try_with(|kept| kept.set(Some(scratch)));
         result
     }
 
