@@ -1,5 +1,6 @@
 //! One connection, awaiting.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use kv_core::Result;
@@ -14,12 +15,18 @@ pub(super) use tokio_postgres_rustls::MakeRustlsConnect;
 use super::connect::{Security, Settings, millis};
 use super::failure::{Lost, told};
 use super::params::{Answer, Request};
+use crate::flavour::Alarm;
 use crate::within::timed_out;
 
 /// A connection, with the task that reads it and the statements that it has prepared.
 pub(super) struct Line {
-    client: Client,
     task: AbortHandle,
+    alarm: Alarm,
+    session: Session,
+}
+
+struct Session {
+    client: Client,
     statements: Vec<Option<Statement>>,
     /// What the server was told last.
     statement_timeout: Option<Duration>,
@@ -52,12 +59,13 @@ impl Line {
             }
         };
         let statement_timeout = settings.statement_timeout;
-        Ok(Self { client, task: task.abort_handle(), statements: Vec::new(), statement_timeout })
+        let session = Session { client, statements: Vec::new(), statement_timeout };
+        Ok(Self { task: task.abort_handle(), alarm: Alarm::default(), session })
     }
 
     /// Whether it is known to be gone.
     pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.session.client.is_closed()
     }
 
     pub(super) async fn ask(
@@ -66,13 +74,17 @@ impl Line {
         settings: &Settings,
         within: Duration,
     ) -> Result<Answer, Lost> {
-        timeout(within, self.exchange(request, settings, within)).await.unwrap_or(Err(Lost::TimedOut))
+        let answer = pin!(self.session.exchange(request, settings, within));
+        self.alarm.within(within, answer).await.unwrap_or(Err(Lost::TimedOut))
     }
 
     pub(super) async fn script(&mut self, sql: &str, within: Duration) -> Result<(), Lost> {
-        timeout(within, self.client.batch_execute(sql)).await.map_err(|_| Lost::TimedOut)?.map_err(Lost::Says)
+        let answer = timeout(within, self.session.client.batch_execute(sql)).await;
+        answer.map_err(|_| Lost::TimedOut)?.map_err(Lost::Says)
     }
+}
 
+impl Session {
     async fn exchange(&mut self, request: &Request<'_>, settings: &Settings, within: Duration) -> Result<Answer, Lost> {
         let wanted = settings.statement_timeout_for(within);
         if wanted != self.statement_timeout
