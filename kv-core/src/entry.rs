@@ -172,6 +172,16 @@ impl Entry {
         Self(ThinArc::from_header_and_slice(head, record.value.as_encoded()))
     }
 
+    /// An entry whose revision is this text, in one allocation.
+    #[cfg(feature = "elasticsearch")]
+    pub(crate) fn with_text_revision(record: &Record<'_>, revision: impl fmt::Display) -> Self {
+        let value = record.value.as_encoded();
+        let mut bytes = Vec::with_capacity(64 + value.len());
+        Revision::write_text(revision, &mut bytes);
+        bytes.extend_from_slice(value);
+        Self::copied(&bytes, record)
+    }
+
     /// The same state of the same record with its value read otherwise: for layers that store another value than the
     /// caller's.
     #[must_use]

@@ -72,6 +72,14 @@ impl Revision {
         }
     }
 
+    /// Writes the revision of this text as [`write_to`](Self::write_to) does.
+    #[cfg(feature = "elasticsearch")]
+    pub(crate) fn write_text(text: impl fmt::Display, bytes: &mut Vec<u8>) {
+        use std::io::Write as _;
+        // Writing to a `Vec` cannot fail.
+        let _ = write!(bytes, "t{text}");
+    }
+
     /// Reads what [`write_to`](Self::write_to) wrote.
     pub(crate) fn read_from(bytes: &[u8]) -> Option<Self> {
         let (kind, rest) = bytes.split_first()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Decoded, Dialect, State, decode, decode_head};
+use super::{Decoded, Dialect, State, decode, decode_head, own};
 use crate::formats::document::general;
 use crate::formats::http::Response;
 use crate::{Entry, Error, ErrorKind, Name, Result, Timestamp};
@@ -225,6 +225,11 @@ struct Doc<'a> {
 ///
 /// [`ErrorKind::Backend`] for an answer of another form.
 pub fn found(body: &[u8], collection: &str, keys: &[&str], head: bool) -> Result<Vec<Found>> {
+    let own = if head { None } else { own::found(body, collection, keys) };
+    own.map_or_else(|| found_any(body, collection, keys, head), Ok)
+}
+
+pub(super) fn found_any(body: &[u8], collection: &str, keys: &[&str], head: bool) -> Result<Vec<Found>> {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
@@ -262,7 +267,7 @@ fn one(doc: Doc<'_>, name: Name<'_>, head: bool) -> Result<Found> {
 /// The entry in this document; `None` if it says that it is of another name.
 pub(super) fn entry(decoded: &Decoded<'_>, name: Name<'_>, seq: u64, term: u64) -> Option<(Entry, State)> {
     let state = State { seq, term, number: decoded.revision, expires: decoded.expires };
-    decoded.is_of(name).then(|| (Entry::with_revision(&decoded.record(), state.to_revision()), state))
+    decoded.is_of(name).then(|| (Entry::with_text_revision(&decoded.record(), state), state))
 }
 
 /// What a step of a [`bulk`](super::bulk) answered.

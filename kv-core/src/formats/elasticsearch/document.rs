@@ -152,7 +152,7 @@ pub fn encode(dialect: Dialect, form: Form, name: Name<'_>, record: &Record<'_>,
             out[start + at] = b' ';
         }
     }
-    out.extend_from_slice(own::END);
+    out.extend_from_slice(own::END.as_bytes());
 }
 
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {

@@ -1,5 +1,7 @@
 //! What tells one state of a record from the next.
 
+use std::fmt;
+
 use crate::{Revision, Timestamp};
 
 /// A state of a record: what the server numbers, and what stands in the document.
@@ -33,11 +35,7 @@ pub struct State {
 impl State {
     /// The revision of a record in this state.
     pub fn to_revision(self) -> Revision {
-        let Self { seq, term, number, expires } = self;
-        Revision::from_text(match expires {
-            None => format!("{seq}.{term}.{number:x}"),
-            Some(expires) => format!("{seq}.{term}.{number:x}.{}", expires.as_micros()),
-        })
+        Revision::from_text(self.to_string())
     }
 
     /// The state of a revision; `None` for one that is no such store's.
@@ -57,6 +55,15 @@ impl State {
     /// What a conditional write names.
     pub(super) fn place(self) -> (u64, u64) {
         (self.seq, self.term)
+    }
+}
+
+/// The text of its revision.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, term, number, expires } = self;
+        write!(f, "{seq}.{term}.{number:x}")?;
+        expires.map_or(Ok(()), |expires| write!(f, ".{}", expires.as_micros()))
     }
 }
 
