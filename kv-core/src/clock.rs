@@ -39,12 +39,12 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
-        SystemTime::now().into()
+        read(Precision::Exact).unwrap_or_else(|| SystemTime::now().into())
     }
 
     #[inline]
     fn has_come(&self, instant: Timestamp) -> bool {
-        let Some(coarse) = coarse_now() else { return instant <= self.now() };
+        let Some(coarse) = read(Precision::Coarse) else { return instant <= self.now() };
         // The coarse clock is the exact one as of the last tick: it lags by milliseconds and never leads.
         let lag = 1_000_000;
         if instant <= coarse {
@@ -57,16 +57,26 @@ impl Clock for SystemClock {
     }
 }
 
+enum Precision {
+    Exact,
+    /// As of the last tick.
+    Coarse,
+}
+
+/// The system's clock, without what `SystemTime` does around it.
 #[cfg(target_os = "linux")]
 #[inline]
-fn coarse_now() -> Option<Timestamp> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    Timestamp::from_micros(time.tv_sec.checked_mul(1_000_000)? + time.tv_nsec / 1000)
+fn read(precision: Precision) -> Option<Timestamp> {
+    let time = rustix::time::clock_gettime(match precision {
+        Precision::Exact => rustix::time::ClockId::Realtime,
+        Precision::Coarse => rustix::time::ClockId::RealtimeCoarse,
+    });
+    Timestamp::from_micros(time.tv_sec.checked_mul(1_000_000)?.checked_add(time.tv_nsec / 1000)?)
 }
 
 #[cfg(not(target_os = "linux"))]
 #[inline]
-fn coarse_now() -> Option<Timestamp> {
+fn read(_precision: Precision) -> Option<Timestamp> {
     None
 }
 

@@ -27,12 +27,14 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// A permanent record without metadata.
+    #[inline]
     pub fn new(value: ValueRef<'a>, revision: u64) -> Self {
         Self { value, created: None, expires: None, revision, metadata: None }
     }
 
     /// With the instant of its creation.
     #[must_use]
+    #[inline]
     pub fn with_created(mut self, created: Option<Timestamp>) -> Self {
         self.created = created;
         self
@@ -40,6 +42,7 @@ impl<'a> Record<'a> {
 
     /// With the instant at which it ends.
     #[must_use]
+    #[inline]
     pub fn with_expires(mut self, expires: Option<Timestamp>) -> Self {
         self.expires = expires;
         self
@@ -47,6 +50,7 @@ impl<'a> Record<'a> {
 
     /// With the user's notes.
     #[must_use]
+    #[inline]
     pub fn with_metadata(mut self, metadata: Option<&'a Metadata>) -> Self {
         self.metadata = metadata.filter(|metadata| !metadata.is_empty());
         self

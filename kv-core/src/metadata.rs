@@ -55,6 +55,7 @@ impl Metadata {
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -64,7 +65,12 @@ impl Metadata {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidValue`].
+    #[inline]
     pub fn check(&self) -> Result<()> {
+        if self.is_empty() { Ok(()) } else { self.check_len() }
+    }
+
+    fn check_len(&self) -> Result<()> {
         let bytes: usize = self.0.iter().map(|(name, value)| name.len() + value.len()).sum();
         if bytes > Self::MAX_BYTES {
             let most = Self::MAX_BYTES;

@@ -129,6 +129,7 @@ impl Expiry {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidTtl`] for a TTL that is not positive or too long, and for an instant that has passed.
+    #[inline]
     pub fn resolve(self, now: Timestamp) -> Result<Option<Timestamp>> {
         match self {
             Self::Never => Ok(None),

@@ -26,11 +26,6 @@ pub(crate) fn sleep(duration: Duration) {
 /// Lets other tasks run; a matter of the other flavour.
 pub(crate) fn breathe() {}
 
-/// What comes of a call that waits for nothing.
-pub(crate) fn at_once<T>(result: T) -> Option<T> {
-    Some(result)
-}
-
 /// Keeps what is rarely run out of the state of what often is; a matter of the other flavour.
 pub(crate) fn cold<T>(result: T) -> T {
     result

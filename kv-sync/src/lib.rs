@@ -69,7 +69,7 @@ mod pointer;
 
 pub use collection::Collection;
 pub use culler::Culler;
-pub use driver::{Context, Driver};
+pub use driver::{AtHand, Context, Driver};
 pub use insert::Compute;
 pub use kv::Kv;
 pub use managed::Managed;

@@ -217,6 +217,14 @@ impl<N: Store, F: Store> crate::wrappers::Wrapper for PassthroughCache<N, F> {
         self.far.describe().wrapped_in(NAME).with_beside(self.near.describe())
     }
 
+    fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
+        let now = self.generations.slot(name).stamp()?;
+        match self.judge(self.near.at_hand(name)?.as_ref(), now) {
+            Near::Good(entry) => Some(entry),
+            Near::Miss(_) => None,
+        }
+    }
+
     async fn get(&self, name: Name<'_>, options: &GetOptions) -> Result<Option<Entry>> {
         let slot = self.generations.slot(name);
         let Some(now) = slot.stamp() else {

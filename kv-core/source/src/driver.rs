@@ -43,6 +43,16 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Records that are at hand: to read or to write one waits for nothing, so that the awaiting flavour needs no future for
+/// it.
+pub trait AtHand {
+    /// Reads a record, whether it has ended or not.
+    fn get(&self, name: Name<'_>) -> Option<Entry>;
+
+    /// Writes a record if the condition holds; see [`Driver::put`].
+    fn put(&self, name: Name<'_>, record: &Record<'_>, condition: &Condition, cx: Context<'_>) -> Result<PutOutcome>;
+}
+
 /// A backend: what a store must know of it, and nothing of what all stores share.
 ///
 /// [`Managed`](crate::Managed) makes a [`Store`](crate::Store) of it. By the time a driver is called, names are
@@ -58,16 +68,18 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// What the store is called in errors and descriptions.
     const KIND: &'static str;
 
-    /// Whether the records are at hand: [`get`](Self::get) and [`put`](Self::put) wait for nothing, and are done when
-    /// their futures are first polled.
-    const AT_HAND: bool = false;
-
     /// What the store is and can do.
     fn describe(&self) -> Description;
 
     /// Opens what there is to open. Called before the first use, by one caller at a time, and again by the next use
     /// after it failed or after [`close`](Self::close).
     fn setup(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// The records, of a driver that has them at hand; `None` for all others. They are what [`get`](Self::get) and
+    /// [`put`](Self::put) read and write.
+    fn at_hand(&self) -> Option<&dyn AtHand> {
+        None
+    }
 
     /// Reads a record, whether it has ended or not. With `head` the value may be given as `null`.
     fn get(&self, name: Name<'_>, head: bool, call: &CallOptions)

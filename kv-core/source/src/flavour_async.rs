@@ -26,16 +26,6 @@ pub(crate) async fn breathe() {
     tokio::task::yield_now().await;
 }
 
-/// What comes of a call that waits for nothing; `None` if it does wait, and then it is given up.
-#[inline]
-pub(crate) fn at_once<F: Future>(call: F) -> Option<F::Output> {
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(call).poll(&mut cx) {
-        std::task::Poll::Ready(output) => Some(output),
-        std::task::Poll::Pending => None,
-    }
-}
-
 /// Keeps what is rarely run out of the state of what often is: every call allocates its state.
 #[cold]
 pub(crate) fn cold<F: Future>(future: F) -> std::pin::Pin<Box<F>> {

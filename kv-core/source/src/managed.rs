@@ -173,6 +173,7 @@ impl<D: Driver> Managed<D> {
 }
 
 /// A record of this value with what the options say of it.
+#[inline]
 fn record<'a>(
     value: ValueRef<'a>,
     expiry: Expiry,
@@ -208,21 +209,23 @@ impl<D: Driver> Store for Managed<D> {
     }
 
     fn at_hand(&self, name: Name<'_>) -> Option<Option<Entry>> {
-        if !D::AT_HAND || !self.is_ready.load(Ordering::Acquire) || self.limits.check_name(name).is_err() {
+        let records = self.driver.at_hand()?;
+        if !self.is_ready.load(Ordering::Acquire) || self.limits.check_name(name).is_err() {
             return None;
         }
-        let entry = flavour::at_once(self.driver.get(name, false, &CallOptions::default()))?.ok()?;
+        let entry = records.get(name);
         Some(entry.filter(|entry| !entry.expires().is_some_and(|expires| self.clock.has_come(expires))))
     }
 
     fn put_at_hand(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Option<Result<PutOutcome>> {
-        if !D::AT_HAND || !self.is_ready.load(Ordering::Acquire) {
+        let records = self.driver.at_hand()?;
+        if !self.is_ready.load(Ordering::Acquire) {
             return None;
         }
         let cx = self.context(&options.call);
         // What is refused is for a put to refuse.
         let record = self.checked(name, value, options, cx).ok()?;
-        let outcome = flavour::at_once(self.driver.put(name, &record, &options.condition, cx))?;
+        let outcome = records.put(name, &record, &options.condition, cx);
         Some(outcome.map_err(|error| self.fail(error, "put").at(name)))
     }
 

@@ -47,7 +47,7 @@ pub struct Generations {
     cache: u64,
     seed: RandomState,
     all: Counters,
-    slots: Box<[Counters]>,
+    slots: Box<[Counters; SLOTS]>,
 }
 
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Generations {
             cache: fastrand::u64(..),
             seed: RandomState::default(),
             all: Counters::default(),
-            slots: (0..SLOTS).map(|_| Counters::default()).collect(),
+            slots: Box::new(std::array::from_fn(|_| Counters::default())),
         }
     }
 
@@ -101,7 +101,7 @@ impl Generations {
         let mut hasher = self.seed.build_hasher();
         hasher.write(name.collection.as_bytes());
         hasher.write(name.key.as_bytes());
-        let at = (hasher.finish() >> 32) as usize % self.slots.len();
+        let at = (hasher.finish() >> 32) as usize % SLOTS;
         Slot { generations: self, counters: &self.slots[at] }
     }
 

@@ -6,7 +6,7 @@ use kv_core::{
     Listed, Modified, Name, Page, PutOutcome, Record, Result, Stability, Written,
 };
 
-use crate::driver::{Context, Driver, written};
+use crate::driver::{AtHand, Context, Driver, written};
 use crate::flavour;
 use crate::managed::Managed;
 
@@ -110,10 +110,22 @@ impl MemoryDriver {
     }
 }
 
+impl AtHand for MemoryDriver {
+    #[inline]
+    fn get(&self, name: Name<'_>) -> Option<Entry> {
+        self.table.get(name)
+    }
+
+    #[inline]
+    fn put(&self, name: Name<'_>, record: &Record<'_>, condition: &Condition, cx: Context<'_>) -> Result<PutOutcome> {
+        self.check_fits(name, record)?;
+        Ok(self.table.put(name, record, condition, cx.now))
+    }
+}
+
 #[maybe_async::maybe_async(AFIT)]
 impl Driver for MemoryDriver {
     const KIND: &'static str = "Memory";
-    const AT_HAND: bool = true;
 
     fn describe(&self) -> Description {
         let mut capabilities = super::in_process(false);
@@ -125,8 +137,13 @@ impl Driver for MemoryDriver {
         Ok(())
     }
 
+    #[inline]
+    fn at_hand(&self) -> Option<&dyn AtHand> {
+        Some(self)
+    }
+
     async fn get(&self, name: Name<'_>, _head: bool, _call: &CallOptions) -> Result<Option<Entry>> {
-        Ok(self.table.get(name))
+        Ok(AtHand::get(self, name))
     }
 
     async fn get_many(
@@ -146,8 +163,7 @@ impl Driver for MemoryDriver {
         condition: &Condition,
         cx: Context<'_>,
     ) -> Result<PutOutcome> {
-        self.check_fits(name, record)?;
-        Ok(self.table.put(name, record, condition, cx.now))
+        AtHand::put(self, name, record, condition, cx)
     }
 
     async fn put_many(
