@@ -52,19 +52,28 @@ impl Contest<'_> {
 
     /// 1,000 values of 200 bytes, one after the other and in one call: here the loop is the floor.
     pub fn batches(&self, plan: Plan, blocking: kv_sync::Kv, awaiting: kv_async::Kv) -> Vec<Row> {
-        let group = format!("{}, {BATCHES}", self.group);
-        let mut rows = Vec::new();
-        let subjects: [Box<dyn Subject>; 2] = [
-            Box::new(PutsBlocking::one_by_one(FLOOR, blocking.clone())),
-            Box::new(PutsBlocking::at_once(OURS, blocking)),
-        ];
-        rows.extend(compare(&group, &config("blocking", 1), Op::Thousand, &subjects, plan));
-        let runtime = self.runtimes.of(1);
-        let subjects: [Box<dyn Subject>; 2] = [
-            Box::new(PutsAsync::one_by_one(FLOOR, awaiting.clone(), runtime)),
-            Box::new(PutsAsync::at_once(OURS, awaiting, runtime)),
-        ];
-        rows.extend(compare(&group, &config("async", 1), Op::Thousand, &subjects, plan));
-        rows
+        batches(self.group, &self.runtimes, plan, blocking, awaiting)
     }
+}
+
+/// See [`Contest::batches`].
+pub fn batches(
+    group: &str,
+    runtimes: &Runtimes,
+    plan: Plan,
+    blocking: kv_sync::Kv,
+    awaiting: kv_async::Kv,
+) -> Vec<Row> {
+    let group = format!("{group}, {BATCHES}");
+    let mut rows = Vec::new();
+    let subjects: [Box<dyn Subject>; 2] =
+        [Box::new(PutsBlocking::one_by_one(FLOOR, blocking.clone())), Box::new(PutsBlocking::at_once(OURS, blocking))];
+    rows.extend(compare(&group, &config("blocking", 1), Op::Thousand, &subjects, plan));
+    let runtime = runtimes.of(1);
+    let subjects: [Box<dyn Subject>; 2] = [
+        Box::new(PutsAsync::one_by_one(FLOOR, awaiting.clone(), runtime)),
+        Box::new(PutsAsync::at_once(OURS, awaiting, runtime)),
+    ];
+    rows.extend(compare(&group, &config("async", 1), Op::Thousand, &subjects, plan));
+    rows
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kv_tests::servers::{Kind, PostgresOptions, external, private_postgres};
 
-use super::network::{Contest, Outcome, Subjects};
+use super::network::{Contest, Outcome, Subjects, batches};
 use super::{FLOOR, OURS};
 use crate::measure::{Plan, Row};
 use crate::subjects::postgres::{RawAsync, RawBlocking};
@@ -21,7 +21,20 @@ pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
         return measure(&server.url, plan).map_err(|error| format!("{}: {error}", server.url));
     }
     let server = private_postgres(PostgresOptions::new()).map_err(|error| error.to_string())?;
-    measure(server.url(), plan).map_err(|error| format!("{}: {error}", server.url()))
+    let mut rows = measure(server.url(), plan).map_err(|error| format!("{}: {error}", server.url()))?;
+    let server = private_postgres(PostgresOptions::new().setting("fsync", "on")).map_err(|error| error.to_string())?;
+    rows.extend(durable(server.url(), plan).map_err(|error| format!("{}: {error}", server.url()))?);
+    Ok(rows)
+}
+
+/// What a batch is worth where what is answered is on disk, as PostgreSQL has it unless told otherwise: the other server
+/// forces nothing there, for what is measured is the client.
+fn durable(url: &str, plan: Plan) -> Outcome<Vec<Row>> {
+    // A loop takes seconds.
+    let plan = Plan { rounds: plan.rounds.min(5), ..plan };
+    let (one, other) = (kv_sync::stores::PostgresStore::connect(url)?, kv_async::stores::PostgresStore::connect(url)?);
+    let (blocking, awaiting) = (kv_sync::Kv::new(one), kv_async::Kv::new(other));
+    Ok(batches(&format!("{GROUP}, fsync"), &Runtimes::new(), plan, blocking, awaiting))
 }
 
 fn measure(url: &str, plan: Plan) -> Outcome<Vec<Row>> {
