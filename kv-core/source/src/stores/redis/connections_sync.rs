@@ -26,8 +26,9 @@ pub(super) struct Connections {
 }
 
 struct State {
-    /// The one used last is used next, so that the others may be closed by the server when they are not needed.
-    idle: Vec<(redis::Connection, Instant)>,
+    /// The one used last is used next, so that the others may be closed by the server when they are not needed. In a
+    /// box, for it goes from hand to hand with every call.
+    idle: Vec<(Box<redis::Connection>, Instant)>,
     /// How many there are, those in use included.
     open: usize,
     /// Those of an earlier era are not taken back.
@@ -37,7 +38,7 @@ struct State {
 /// A connection in use, or the right to make one.
 struct Loan<'p> {
     pool: &'p Connections,
-    connection: Option<redis::Connection>,
+    connection: Option<Box<redis::Connection>>,
     /// When it was used before, if it was.
     idle_since: Option<Instant>,
     era: u64,
@@ -156,7 +157,7 @@ impl Loan<'_> {
             let connection = pool.client.get_connection_with_timeout(within.at_most(pool.connect_timeout)?);
             let connection = connection.map_err(|error| told(&error))?;
             set_timeouts(&connection, Some(pool.response_timeout)).map_err(|error| told(&error))?;
-            Ok(connection)
+            Ok(Box::new(connection))
         };
         self.connection = Some(connect()?);
         self.era = pool.state.lock().era;
