@@ -27,6 +27,17 @@ check-source: codegen-check
     cargo check -p kv-source --features full
     cargo check -p kv-source --features full,is_sync
 
+# The one source with each feature alone, in both modes, warnings are errors: some minutes
+check-features: codegen-check
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for feature in $(sed -n '/^full = \[/,/^\]/s/^    "\(.*\)",$/\1/p' kv-core/source/Cargo.toml); do
+        for mode in "" ",is_sync"; do
+            echo "=== $feature$mode"
+            cargo clippy -q -p kv-source --no-default-features --features "$feature$mode" -- -D warnings
+        done
+    done
+
 # Format everything
 fmt:
     cargo fmt --all

@@ -41,6 +41,7 @@ mod collection;
 pub mod contract;
 mod driver;
 #[cfg(feature = "http")]
+#[cfg_attr(not(feature = "elasticsearch"), allow(dead_code, reason = "nobody uses it but the stores behind HTTP"))]
 mod http;
 mod insert;
 mod kv;
@@ -55,6 +56,10 @@ pub mod stores;
 mod testing;
 mod typed;
 #[cfg(any(feature = "http", feature = "mongodb", feature = "postgres", feature = "redis"))]
+#[cfg_attr(
+    not(any(feature = "elasticsearch", feature = "mongodb", feature = "postgres", feature = "redis")),
+    allow(dead_code, reason = "nobody uses it but the stores behind a network")
+)]
 mod within;
 pub mod wrappers;
 
