@@ -65,15 +65,11 @@ impl Revision {
                     bytes.extend_from_slice(&expires.as_micros().to_le_bytes());
                 }
             }
-            Repr::Text(text) => {
-                bytes.push(b't');
-                bytes.extend_from_slice(text.as_bytes());
-            }
+            Repr::Text(text) => Self::write_text(text, bytes),
         }
     }
 
     /// Writes the revision of this text as [`write_to`](Self::write_to) does.
-    #[cfg(feature = "elasticsearch")]
     pub(crate) fn write_text(text: impl fmt::Display, bytes: &mut Vec<u8>) {
         use std::io::Write as _;
         // Writing to a `Vec` cannot fail.

@@ -141,6 +141,12 @@ impl<D: Driver> Managed<D> {
         record(value, options.expiry, options, cx, self.limits)
     }
 
+    /// The entry, unless it has ended.
+    #[inline]
+    fn live(&self, entry: Option<Entry>) -> Option<Entry> {
+        entry.filter(|entry| !entry.expires().is_some_and(|expires| self.clock.has_come(expires)))
+    }
+
     #[cold]
     fn fail(&self, error: Error, operation: &'static str) -> Error {
         error.in_store(self.kind).during(operation)
@@ -213,8 +219,7 @@ impl<D: Driver> Store for Managed<D> {
         if !self.is_ready.load(Ordering::Acquire) || self.limits.check_name(name).is_err() {
             return None;
         }
-        let entry = records.get(name);
-        Some(entry.filter(|entry| !entry.expires().is_some_and(|expires| self.clock.has_come(expires))))
+        Some(self.live(records.get(name)))
     }
 
     fn put_at_hand(&self, name: Name<'_>, value: ValueRef<'_>, options: &PutOptions) -> Option<Result<PutOutcome>> {
@@ -234,7 +239,7 @@ impl<D: Driver> Store for Managed<D> {
         self.limits.check_name(name).map_err(fail)?;
         self.ready().await.map_err(fail)?;
         let entry = self.driver.get(name, options.head, &options.call).await.map_err(fail)?;
-        Ok(entry.filter(|entry| !entry.expires().is_some_and(|expires| self.clock.has_come(expires))))
+        Ok(self.live(entry))
     }
 
     async fn get_many(

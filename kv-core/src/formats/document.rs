@@ -185,8 +185,7 @@ pub fn decode(document: &[u8]) -> Result<Document<'_>> {
 /// Those of [`decode`].
 pub fn entry_of(document: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Option<Entry>> {
     let Some(own) = decode_own(document, name, stamp) else {
-        let other = general::decode(document)?;
-        return Ok(other.is_of(name).then(|| other.to_entry(document)));
+        return Ok(general::decode(document)?.to_entry_of(name, document));
     };
     if !is_same(own.collection, name.collection) || !is_same(own.key, name.key) {
         return Ok(None);

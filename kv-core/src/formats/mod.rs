@@ -96,6 +96,11 @@ impl Document<'_> {
         Entry::of_document(stored, &self.record())
     }
 
+    /// The entry, if it [is of](Self::is_of) this name; `stored` are the bytes this was read from.
+    fn to_entry_of(&self, name: Name<'_>, stored: &[u8]) -> Option<Entry> {
+        self.is_of(name).then(|| self.to_entry(stored))
+    }
+
     /// Whether it is of this name, as far as it says: a record without names could be.
     pub fn is_of(&self, name: Name<'_>) -> bool {
         self.collection.as_deref().is_none_or(|collection| collection == name.collection)
@@ -137,8 +142,7 @@ pub fn entry_of(stored: &[u8], name: Name<'_>, stamp: &mut Stamp) -> Result<Opti
     if !is_binary(stored) {
         return document::entry_of(stored, name, stamp);
     }
-    let document = binary::decode(stored)?;
-    Ok(document.is_of(name).then(|| document.to_entry(stored)))
+    Ok(binary::decode(stored)?.to_entry_of(name, stored))
 }
 
 fn is_binary(stored: &[u8]) -> bool {
