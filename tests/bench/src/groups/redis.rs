@@ -14,11 +14,13 @@ use crate::measure::{Plan, Row};
 use crate::subjects::opendal::OpenDal;
 use crate::subjects::openkeyv::OpenKeyv;
 use crate::subjects::ours;
-use crate::subjects::redis::{RawAsync, RawBlocking};
+use crate::subjects::redis::{RawAsync, RawBlocking, Work};
 use crate::subjects::run::{Keys, Runtimes, awaiting, blocking};
 
 const KEYS: usize = 10_000;
 const GROUP: &str = "redis";
+/// What the client takes by itself, for bytes that nobody looks at.
+const BYTES: &str = "client alone, bytes";
 
 pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
     let server = Server::start()?;
@@ -28,14 +30,16 @@ pub fn run(plan: Plan) -> Result<Vec<Row>, String> {
 fn measure(url: &str, plan: Plan) -> Outcome<Vec<Row>> {
     let blocking = |keys: &Arc<Keys>, threads| -> Outcome<Subjects> {
         Ok(vec![
-            blocking(FLOOR, RawBlocking::connect(url)?, keys, threads),
+            blocking(FLOOR, RawBlocking::connect(url, Work::Records)?, keys, threads),
             blocking(OURS, ours::blocking(kv_sync::stores::RedisStore::connect(url)?), keys, threads),
+            blocking(BYTES, RawBlocking::connect(url, Work::Nothing)?, keys, threads),
         ])
     };
     let awaiting = |keys: &Arc<Keys>, runtimes: &Runtimes, tasks| -> Outcome<Subjects> {
         let runtime = runtimes.of(tasks);
-        let floor = runtime.block_on(RawAsync::connect(url, false))?;
-        let no_delay = runtime.block_on(RawAsync::connect(url, true))?;
+        let floor = runtime.block_on(RawAsync::connect(url, Work::Records, false))?;
+        let no_delay = runtime.block_on(RawAsync::connect(url, Work::Records, true))?;
+        let bytes = runtime.block_on(RawAsync::connect(url, Work::Nothing, false))?;
         let openkeyv = runtime.block_on(openkeyv::store::redis::RedisStore::new(url))?;
         let builder = opendal::services::Redis::default().endpoint(url).root("/opendal").default_ttl(TTL);
         // The operator's connections are made by its first use, in the runtime that uses it.
@@ -44,6 +48,7 @@ fn measure(url: &str, plan: Plan) -> Outcome<Vec<Row>> {
             awaiting(FLOOR, floor, keys, runtimes, tasks),
             awaiting(OURS, ours::awaiting(kv_async::stores::RedisStore::connect(url)?), keys, runtimes, tasks),
             awaiting("floor, TCP_NODELAY", no_delay, keys, runtimes, tasks),
+            awaiting(BYTES, bytes, keys, runtimes, tasks),
             awaiting("opendal", OpenDal::at_once(opendal), keys, runtimes, tasks),
             awaiting("openkeyv", Arc::new(OpenKeyv::<_, false>(Arc::new(openkeyv))), keys, runtimes, tasks),
         ])
