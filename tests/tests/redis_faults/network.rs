@@ -64,6 +64,28 @@ fn a_user_with_an_odd_password_over_tcp_and_a_socket() {
     }
 }
 
+/// What goes over a socket, or over a network, is gathered: little and much, by many tasks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_calls_at_once_over_a_socket() {
+    let Some(server) = need(private_redis(Options::redis())) else { return };
+    let kv = kv_async::Kv::new(kv_async::stores::RedisStore::connect(&server.unix_url()).unwrap());
+    let tasks = (0..32_usize).map(|task| {
+        let kv = kv.clone();
+        tokio::spawn(async move {
+            for round in 0..20_usize {
+                let (key, text) = (format!("k{task}"), "x".repeat((task * round * 97) % 9000));
+                kv.put(&key, &text).await.unwrap();
+                kv.increment("count", 1).await.unwrap();
+                assert_eq!(kv.get::<String>(&key).await.unwrap().as_ref(), Some(&text));
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(kv.get::<i64>("count").await.unwrap(), Some(32 * 20));
+}
+
 #[test]
 fn a_command_that_the_user_may_not_give() {
     let Some(server) = need(private_redis(Options::redis())) else { return };

@@ -161,25 +161,28 @@ impl Connections {
         match self.client.get_connection_info().addr() {
             ConnectionAddr::Tcp(host, port) => {
                 let stream = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                self.speak_over(stream, asking).await
+                // To a server on this machine the way is shorter than a system call, and the kernel gathers well while
+                // it waits for an answer (Nagle's algorithm). Over a network its waiting costs a round trip.
+                let is_near = stream.peer_addr()?.ip().is_loopback();
+                stream.set_nodelay(!is_near)?;
+                match is_near {
+                    true => self.speak_over(stream).await,
+                    false => self.speak_over(Gathering::new(stream, asking)).await,
+                }
             }
             #[cfg(unix)]
-            ConnectionAddr::Unix(path) => self.speak_over(tokio::net::UnixStream::connect(path).await?, asking).await,
+            ConnectionAddr::Unix(path) => {
+                self.speak_over(Gathering::new(tokio::net::UnixStream::connect(path).await?, asking)).await
+            }
             _ => Ok((self.client.get_multiplexed_async_connection_with_config(&self.config).await?, None)),
         }
     }
 
-    async fn speak_over<S>(
-        &self,
-        stream: S,
-        asking: &Arc<AtomicUsize>,
-    ) -> RedisResult<(MultiplexedConnection, Option<AbortHandle>)>
+    async fn speak_over<S>(&self, stream: S) -> RedisResult<(MultiplexedConnection, Option<AbortHandle>)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let login = self.client.get_connection_info().redis_settings();
-        let stream = Gathering { stream, asking: Arc::clone(asking), unsent: Vec::new(), sent: 0, waited: false };
         let (connection, task) = MultiplexedConnection::new_with_config(login, stream, self.config.clone()).await?;
         Ok((connection, Some(tokio::spawn(task).abort_handle())))
     }
@@ -298,6 +301,12 @@ struct Gathering<S> {
     waited: bool,
 }
 
+impl<S> Gathering<S> {
+    fn new(stream: S, asking: &Arc<AtomicUsize>) -> Self {
+        Self { stream, asking: Arc::clone(asking), unsent: Vec::new(), sent: 0, waited: false }
+    }
+}
+
 impl<S: AsyncWrite + Unpin> Gathering<S> {
     /// What is not sent is no longer added to beyond this.
     const MOST: usize = 256 * 1024;
@@ -351,5 +360,114 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Gathering<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes so many bytes at a time, and nothing at every other call.
+    struct Wire {
+        writes: Vec<Vec<u8>>,
+        at_a_time: usize,
+        is_busy: bool,
+    }
+
+    impl AsyncWrite for Wire {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.is_busy = !self.is_busy && self.at_a_time < usize::MAX;
+            if self.is_busy {
+                return Poll::Pending;
+            }
+            let taken = bytes.len().min(self.at_a_time);
+            self.writes.push(bytes[..taken].to_vec());
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn gathering(asking: usize, at_a_time: usize) -> Gathering<Wire> {
+        Gathering::new(Wire { writes: Vec::new(), at_a_time, is_busy: false }, &Arc::new(AtomicUsize::new(asking)))
+    }
+
+    fn write(stream: &mut Gathering<Wire>, bytes: &[u8]) {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(Pin::new(stream).poll_write(&mut cx, bytes), Poll::Ready(Ok(len)) if len == bytes.len()));
+    }
+
+    fn flush(stream: &mut Gathering<Wire>) -> Poll<io::Result<()>> {
+        Pin::new(stream).poll_flush(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_one_call_asks_is_sent_at_once() {
+        let mut stream = gathering(1, usize::MAX);
+        write(&mut stream, b"one");
+        assert!(flush(&mut stream).is_ready());
+        assert_eq!(stream.stream.writes, [b"one"]);
+    }
+
+    #[test]
+    fn what_several_ask_is_sent_in_one_write_after_their_turn() {
+        let mut stream = gathering(2, usize::MAX);
+        for _ in 0..2 {
+            stream.stream.writes.clear();
+            write(&mut stream, b"one");
+            assert!(flush(&mut stream).is_pending(), "the others have their turn");
+            write(&mut stream, b"two");
+            assert!(flush(&mut stream).is_ready(), "once");
+            assert_eq!(stream.stream.writes, [b"onetwo"]);
+        }
+    }
+
+    #[test]
+    fn much_does_not_wait_for_the_others() {
+        let mut stream = gathering(2, usize::MAX);
+        write(&mut stream, &[7; Gathering::<Wire>::ENOUGH]);
+        assert!(flush(&mut stream).is_ready());
+        assert_eq!(stream.stream.writes.concat(), [7; Gathering::<Wire>::ENOUGH]);
+    }
+
+    #[test]
+    fn what_the_wire_does_not_take_is_sent_later_and_in_order() {
+        let mut stream = gathering(1, 3);
+        write(&mut stream, b"one two ");
+        assert!(flush(&mut stream).is_pending());
+        write(&mut stream, b"three");
+        while flush(&mut stream).is_pending() {}
+        assert_eq!(stream.stream.writes.concat(), b"one two three");
+        assert!(stream.unsent.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_most() {
+        let most = Gathering::<Wire>::MOST;
+        let mut stream = gathering(2, most);
+        write(&mut stream, &vec![1; most]);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut stream).poll_write(&mut cx, b"more").is_pending(), "the wire is busy");
+        write(&mut stream, b"more");
+        assert_eq!(stream.stream.writes.concat().len(), most);
+        assert!(stream.unsent.capacity() <= most);
+    }
+
+    #[test]
+    fn a_wire_that_takes_nothing_has_failed() {
+        let mut stream = gathering(1, 0);
+        write(&mut stream, b"one");
+        assert!(flush(&mut stream).is_pending());
+        let failed =
+            |sent| matches!(sent, Poll::Ready(Err(ref error)) if io::Error::kind(error) == io::ErrorKind::WriteZero);
+        assert!(failed(flush(&mut stream)));
     }
 }
