@@ -269,6 +269,8 @@ struct Link {
     asking: bool,
     /// Some bytes were thrown away: what follows would make no sense to either side.
     swallowed: bool,
+    /// About to end: no answer to the last bytes of a request comes through before it does.
+    cut: bool,
     /// Request bytes forwarded in this epoch.
     sent: u64,
     epoch: u64,
@@ -302,6 +304,7 @@ impl State {
                 let left = limit.saturating_sub(link.sent);
                 if let Some(forward) = usize::try_from(left).ok().filter(|left| *left <= len) {
                     self.counts.to_server += left;
+                    link.cut = true;
                     self.cut();
                     return Fate::Cut(forward);
                 }
@@ -316,6 +319,9 @@ impl State {
 
     fn answer(&mut self, id: u64, len: usize) -> Fate {
         let Some(link) = self.links.get_mut(&id) else { return Fate::Cut(0) };
+        if link.cut {
+            return Fate::Swallow;
+        }
         match self.mode {
             Mode::BlackHole => {
                 link.swallowed = true;
@@ -398,7 +404,7 @@ fn admit(shared: &Arc<Shared>, client: TcpStream) {
     state.counts.connections += 1;
     let (dead, running) = (AtomicBool::new(false), AtomicUsize::new(1));
     let conn = Arc::new(Conn { id, client, upstream: OnceLock::new(), dead, running });
-    let link = Link { conn: conn.clone(), asking: false, swallowed: false, sent: 0, epoch: state.epoch };
+    let link = Link { conn: conn.clone(), asking: false, swallowed: false, cut: false, sent: 0, epoch: state.epoch };
     state.links.insert(id, link);
     drop(state);
     let thread = std::thread::Builder::new().name("proxy-requests".into());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, StatVfsMountFlags};
 use rustix::process::{Pid, Signal};
 
 use super::recipe::{Place, Recipe};
@@ -105,14 +106,25 @@ fn home(kind: Kind) -> Result<PathBuf> {
     std::fs::create_dir_all(&dir).context(|| dir.display().to_string())?;
     // The server's own working directory is this one, and it would take a relative path from there.
     let dir = dir.canonicalize()?;
-    Ok(match kind {
+    let name = || format!("kv-{}-{:016x}", kind.name(), crate::cached::fnv(&[&dir.to_string_lossy()]));
+    Ok(match memory() {
+        Some(memory) => memory.join(name()),
         // It runs as a user of its own, who may not enter a checkout in somebody's home; and its socket's path is short.
-        Kind::Postgres => {
-            let name = format!("kv-postgres-{:016x}", crate::cached::fnv(&[&dir.to_string_lossy()]));
-            std::env::temp_dir().join(name)
-        }
-        _ => dir.join(kind.name()),
+        None if kind == Kind::Postgres => std::env::temp_dir().join(name()),
+        None => dir.join(kind.name()),
     })
+}
+
+/// A file system in memory that is large enough. The tests make and drop tables and indices by the hundred, most of
+/// whose time would go into forcing them to disk; none of them is to outlive the machine.
+fn memory() -> Option<PathBuf> {
+    const ENOUGH: u64 = 4 << 30;
+    let memory = Path::new("/dev/shm");
+    // Its size and not what is free, so that a server that is stopped is looked for where it was started.
+    let system = rustix::fs::statvfs(memory).ok().filter(|system| system.f_blocks * system.f_frsize >= ENOUGH)?;
+    let is_ours = !system.f_flag.contains(StatVfsMountFlags::RDONLY)
+        && rustix::fs::access(memory, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    is_ours.then(|| memory.to_path_buf())
 }
 
 /// Starts the shared server of this kind on a free port and records it. It outlives this process.

@@ -226,6 +226,8 @@ impl Recipe for PostgresOptions {
             ("unix_socket_directories", &socket),
             // What it answered survives its end, and that is all a test can see.
             ("fsync", "off"),
+            // In its folder, and so removed with it when it was killed.
+            ("dynamic_shared_memory_type", "mmap"),
             ("max_connections", "300"),
             ("ssl", if self.tls { "on" } else { "off" }),
         ];
