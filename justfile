@@ -68,19 +68,26 @@ test-servers *args: codegen-check services-up
     #!/usr/bin/env bash
     set -euo pipefail
     cargo test -p kv-tests --lib --bins --tests --no-run
+    # These wait for their servers for much of their time: they run beside the others.
+    waiting=(elasticsearch mongodb)
     others=(--lib --bins)
     for path in tests/tests/*; do
         name=$(basename "$path" .rs)
-        [[ $name == mongodb ]] || others+=(--test "$name")
+        [[ " ${waiting[*]} " == *" $name "* ]] || others+=(--test "$name")
     done
-    # MongoDB's tests wait for time-outs of its client for most of their time: they run beside the others.
-    output=$(mktemp)
-    trap 'rm -f "$output"' EXIT
-    cargo test -p kv-tests --test mongodb --no-fail-fast {{ args }} >"$output" 2>&1 &
+    output=$(mktemp -d)
+    trap 'rm -rf "$output"' EXIT
+    declare -A running
+    for name in "${waiting[@]}"; do
+        cargo test -p kv-tests --test "$name" --no-fail-fast {{ args }} >"$output/$name" 2>&1 &
+        running[$name]=$!
+    done
     well=0
     cargo test -p kv-tests "${others[@]}" --no-fail-fast {{ args }} || well=1
-    wait $! || well=1
-    cat "$output"
+    for name in "${waiting[@]}"; do
+        wait "${running[$name]}" || well=1
+        cat "$output/$name"
+    done
     exit "$well"
 
 # Run the examples in the documentation

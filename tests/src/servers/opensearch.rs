@@ -122,10 +122,12 @@ impl Recipe for OpensearchOptions {
         let parts = ["shim", "oscore.jar", "lucene9-os.jar", "lib/*"];
         let classes: Vec<_> = parts.iter().map(|part| made.join(part).to_string_lossy().into_owned()).collect();
         let mut command = Command::new(needed_java()?);
-        command.args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]);
+        command.args(["-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]);
         command.arg("-Dio.netty.noUnsafe=true").arg(format!("-Djava.io.tmpdir={}", place.dir.display()));
         command.args(["-cp", &classes.join(":"), MAIN]).arg(place.dir);
-        command.args([place.port.to_string(), free_port()?.to_string()]).args(&self.settings);
+        command.args([place.port.to_string(), free_port()?.to_string()]);
+        // By default it counts what this collector has not freed yet, and refuses work for that.
+        command.arg("indices.breaker.total.use_real_memory=false").args(&self.settings);
         Ok(command)
     }
 
