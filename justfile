@@ -76,7 +76,7 @@ test-servers *args: codegen-check services-up
         [[ " ${waiting[*]} " == *" $name "* ]] || others+=(--test "$name")
     done
     output=$(mktemp -d)
-    trap 'rm -rf "$output"' EXIT
+    trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$output"' EXIT
     declare -A running
     for name in "${waiting[@]}"; do
         cargo test -p kv-tests --test "$name" --no-fail-fast {{ args }} >"$output/$name" 2>&1 &
