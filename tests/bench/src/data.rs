@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use kv_core::{Record, Timestamp, ValueRef};
 use serde::{Deserialize, Serialize};
 
 /// How long entries live: longer than any run, so that expiry is checked and never met.
@@ -13,6 +14,14 @@ pub const BATCH: usize = 100;
 
 /// The value as its JSON.
 pub const VALUE: &[u8] = br#"{"id":481516,"name":"Alice Example","email":"alice@example.com","active":true,"score":98.6,"tags":["admin","beta"],"address":{"street":"1 Main Street","city":"Springfield"},"n":0}"#;
+
+/// The record that floors write at this instant, in microseconds.
+pub fn record(now: u64) -> Record<'static> {
+    let at = |micros: u64| Timestamp::from_micros(micros as i64);
+    Record::new(ValueRef::Json(VALUE), std::hint::black_box(0x0123_4567_89ab_cdef))
+        .with_created(at(now))
+        .with_expires(at(now + TTL.as_micros() as u64))
+}
 
 /// A JSON array of so many bytes: users of whom no two are alike, and no more so than users are.
 pub fn json(len: usize) -> &'static [u8] {

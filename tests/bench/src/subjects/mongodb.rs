@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
+use kv_core::Name;
 use kv_core::formats::mongodb::encode;
-use kv_core::{Name, Record, Timestamp, ValueRef};
 use mongodb::bson::{RawDocumentBuf, doc};
 use mongodb::options::{ReplaceOneModel, WriteModel};
 
 use super::memory::now;
 use super::{Awaiting, Blocking};
-use crate::data::{TTL, VALUE};
+use crate::data::record;
 
 /// As long as the name of the default collection; the store makes it, with its indexes.
 pub const COLLECTION: &str = "floors__collection";
@@ -20,12 +20,8 @@ const FAILED: &str = "MongoDB does it";
 
 /// The document of a key as ours writes it.
 fn document(key: &str) -> RawDocumentBuf {
-    let at = |micros: u64| Timestamp::from_micros(micros as i64);
-    let record = Record::new(ValueRef::Json(VALUE), 0x0123_4567_89ab_cdef)
-        .with_created(at(now()))
-        .with_expires(at(now() + TTL.as_micros() as u64));
     let mut document = Vec::new();
-    encode(Name::new(COLLECTION, key), &record, &mut document).expect("a document");
+    encode(Name::new(COLLECTION, key), &record(now()), &mut document).expect("a document");
     RawDocumentBuf::from_bytes(document).expect("a document")
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use kv_core::Name;
 use kv_core::formats::elasticsearch::{Bulk, Dialect, Form, bulk, indices, mget};
 use kv_core::formats::http::Request;
-use kv_core::{Name, Record, Timestamp, ValueRef};
 
 use super::memory::now;
 use super::{Awaiting, Blocking};
-use crate::data::{TTL, VALUE};
+use crate::data::record;
 
 /// As long as the name of the default collection; the store makes its index.
 pub const COLLECTION: &str = "floors__collection";
@@ -34,10 +34,7 @@ impl Requests {
     }
 
     fn put<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Request {
-        let at = |micros: u64| Timestamp::from_micros(micros as i64);
-        let record = Record::new(ValueRef::Json(VALUE), 0x0123_4567_89ab_cdef)
-            .with_created(at(self.created))
-            .with_expires(at(self.created + TTL.as_micros() as u64));
+        let record = record(self.created);
         let mut steps = Bulk::default();
         keys.for_each(|key| steps.put(Dialect::OpenSearch, Form::Plain, Name::new(COLLECTION, key), &record, None));
         bulk(&self.index, steps)

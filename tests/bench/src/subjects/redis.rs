@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use kv_core::formats::{self, Stamp};
-use kv_core::{Name, Record, Timestamp, ValueRef};
+use kv_core::{Name, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
@@ -12,7 +12,7 @@ use redis::{Client, Cmd, Connection, FromRedisValue, IntoConnectionInfo, Pipelin
 
 use super::memory::now;
 use super::{Awaiting, Blocking};
-use crate::data::{TTL, VALUE};
+use crate::data::{TTL, record};
 
 /// Ours: how a server finds and reads a value depends on how it came to lie where it lies, so the floor and ours have
 /// the same ones.
@@ -56,11 +56,7 @@ impl Records {
 
     /// The document of a key as ours writes it.
     fn write(key: &str, now: u64, stamp: &mut Stamp, out: &mut Vec<u8>) {
-        let (at, revision) = (|micros: u64| Timestamp::from_micros(micros as i64), std::hint::black_box(7));
-        let record = Record::new(ValueRef::Json(VALUE), revision)
-            .with_created(at(now))
-            .with_expires(at(now + TTL.as_micros() as u64));
-        formats::encode(Name::new(COLLECTION, key), &record, stamp, out);
+        formats::encode(Name::new(COLLECTION, key), &record(now), stamp, out);
     }
 
     fn document(&self, key: &str, now: u64, stamp: &mut Stamp) -> Cow<'_, [u8]> {
